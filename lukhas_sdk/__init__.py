@@ -1,0 +1,27 @@
+"""The contract of LUKHAS, and the Python client that speaks it.
+
+from lukhas_sdk import LukhasClient
+
+client = LukhasClient()          # the local daemon, its socket and its key
+print(client.process("Where did I leave the spare key?").text)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lukhas_sdk._version import __version__
+
+if TYPE_CHECKING:
+    from lukhas_sdk.client import LukhasClient
+    from lukhas_sdk.client import LukhasClient as Client
+
+__all__ = ["Client", "LukhasClient", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Client", "LukhasClient"):
+        from lukhas_sdk.client import LukhasClient
+
+        return LukhasClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

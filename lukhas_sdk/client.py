@@ -1,0 +1,185 @@
+"""The Python client. It imports no more than a round trip needs: nouns and their Structs come when they are used."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation
+from lukhas_sdk.errors import LukhasError, from_body
+from lukhas_sdk.paths import Paths
+from lukhas_sdk.paths import resolve as resolve_paths
+from lukhas_sdk.transport import Transport
+
+if TYPE_CHECKING:
+    from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessResponse
+    from lukhas_sdk.contract.system import HealthResponse, StatusResponse
+    from lukhas_sdk.nouns import GuardianNoun, MemoryNoun
+
+Params = TypeVar("Params")
+Body = TypeVar("Body")
+Result = TypeVar("Result")
+
+LONGEST_WAIT_S = 60.0
+
+
+class LukhasClient:
+    """Talks to a daemon.
+
+    With no argument it finds the one on this machine: its unix socket and the owner's key. `base_url` (as
+    http://127.0.0.1:8000/v1) goes over TCP instead, `api_key` is another key than the owner's.
+    `retries` is how often a request is sent again when the daemon says 429 or 503; it waits as long as it is told
+    (60 s at most), otherwise 0.2 s doubling. Errors are `lukhas_sdk.exceptions`.
+    Use it as a context manager, or call `close`. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        paths: Paths | None = None,
+        timeout_s: float = 120.0,
+        retries: int = 2,
+    ) -> None:
+        self.paths = paths or resolve_paths()
+        self.retries = retries
+        self._api_key = api_key
+        self._transport = Transport(base_url or self.paths.socket, prefix=API_PREFIX, timeout_s=timeout_s)
+
+    def __enter__(self) -> LukhasClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"LukhasClient({self._transport.name!r})"
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def call(
+        self,
+        operation: Operation[Params, Body, Result],
+        *,
+        params: Params | None = None,
+        body: Body | None = None,
+    ) -> Result:
+        """Any operation of the contract, by its row of the table."""
+        content = self.call_raw(operation, params=params, body=body)
+        return msgspec.json.decode(content, type=operation.result)
+
+    def call_raw(
+        self,
+        operation: Operation[Params, Body, Result],
+        *,
+        params: Params | None = None,
+        body: Body | None = None,
+    ) -> bytes:
+        """Like `call`, with the answer's JSON left as it came."""
+        path = _fill(operation, params)
+        headers = {"Accept": "application/json"}
+        content = None
+        if operation.body is not NoBody:
+            headers["Content-Type"] = "application/json"
+            content = msgspec.json.encode(body)
+        if not operation.public:
+            headers["X-API-Key"] = self._key()
+        attempt = 0
+        while True:
+            answer = self._transport.send(operation.method, path, headers=headers, body=content)
+            if answer.status == 200:
+                return answer.body
+            error = _error(answer.status, answer.headers, answer.body)
+            attempt += 1
+            wait_s = error.retry_after_s if error.retry_after_s is not None else 0.1 * 2**attempt
+            if answer.status not in (429, 503) or attempt > self.retries or wait_s > LONGEST_WAIT_S:
+                raise error
+            time.sleep(wait_s)
+
+    def process(
+        self,
+        input: str,
+        *,
+        context: Context | dict[str, Any] | None = None,
+        options: PipelineOptions | dict[str, Any] | None = None,
+        constellation_config: ConstellationConfig | dict[str, Any] | None = None,
+    ) -> ProcessResponse:
+        """One input through the six stages. `options` are the pipeline's, or the short `use_memory` and
+        `creative_mode`."""
+        from lukhas_sdk import nouns
+
+        return self.call(nouns.PROCESS, body=nouns.process_request(input, context, options, constellation_config))
+
+    def health(self) -> HealthResponse:
+        from lukhas_sdk.contract.system import HEALTH
+
+        return self.call(HEALTH)
+
+    def status(self) -> StatusResponse:
+        from lukhas_sdk.contract.system import STATUS
+
+        return self.call(STATUS)
+
+    @property
+    def memory(self) -> MemoryNoun:
+        from lukhas_sdk.nouns import MemoryNoun
+
+        return MemoryNoun(self)
+
+    @property
+    def guardian(self) -> GuardianNoun:
+        from lukhas_sdk.nouns import GuardianNoun
+
+        return GuardianNoun(self)
+
+    def _key(self) -> str:
+        if self._api_key is None:
+            from lukhas_sdk.secrets import read_secret
+
+            self._api_key = read_secret(self.paths, "local.key")
+        if not self._api_key:
+            if isinstance(self._transport.name, str) and not Path(self.paths.socket).exists():
+                from lukhas_sdk.errors import DaemonUnreachable
+
+                raise DaemonUnreachable(
+                    f"no daemon has run with {self.paths.state}: there is no key yet",
+                    hint="start it: lukhas daemon start",
+                )
+            raise LukhasError(
+                "no API key: none was given, and this machine's own cannot be read",
+                code="INVALID_TOKEN",
+                hint="pass api_key=…, or restart the daemon: it makes the local key anew",
+            )
+        return self._api_key
+
+
+def _fill(operation: Operation[Any, Any, Any], params: Any) -> str:
+    """The operation's path with its parameters in place and the rest as the query."""
+    if operation.params is NoParams:
+        return operation.path
+    from urllib.parse import quote, urlencode
+
+    path = operation.path
+    query: dict[str, str] = {}
+    for name, value in msgspec.to_builtins(params).items():
+        slot = "{" + name + "}"
+        if slot in path:
+            path = path.replace(slot, quote(str(value), safe=""))
+        elif value is not None:
+            query[name] = str(value)
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _error(status: int, headers: dict[str, str], body: bytes) -> LukhasError:
+    after = headers.get("retry-after", "")
+    retry_after_s = float(after) if after.isdigit() else None
+    try:
+        tree = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        tree = {}
+    return from_body(status, tree, retry_after_s)

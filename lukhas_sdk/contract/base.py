@@ -1,0 +1,125 @@
+"""What every operation of the contract is made of: Struct bases, tiers, limits and the `Operation` record."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+API_PREFIX = "/v1"
+PROTOCOL_VERSION = 1
+"""Raised when an old client can no longer talk to a new daemon, or the reverse."""
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of everything a caller sends: an unknown field is an error."""
+
+
+class Response(msgspec.Struct, frozen=True):
+    """Base of everything the daemon answers: a client ignores fields newer than itself."""
+
+
+class Tier(enum.IntEnum):
+    """Who may call: each tier may do all that the ones before it may."""
+
+    GUEST = 0
+    USER = 1
+    ULTRA = 2
+    PRIME = 3
+
+    @property
+    def label(self) -> str:
+        return f"Λ{self.name}"
+
+    @classmethod
+    def from_label(cls, label: str) -> Tier:
+        return cls[label.removeprefix("Λ")]
+
+
+TierLabel = Literal["ΛGUEST", "ΛUSER", "ΛULTRA", "ΛPRIME"]
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Reasons = dict[str, str]
+"""Field name → why its value is null (or how it was computed, where that needs saying)."""
+
+
+class Limit(enum.Enum):
+    """A shared allowance per identity: name, requests, window in seconds."""
+
+    PROCESS = ("process", 60, 60)
+    MEMORY = ("memory", 100, 60)
+    CONSCIOUSNESS = ("consciousness", 100, 60)
+    DREAM = ("dream", 10, 60)
+    GUARDIAN = ("guardian", 600, 60)
+    AUTH = ("auth", 30, 60)
+    GENERAL = ("general", 300, 60)
+
+    @property
+    def requests(self) -> int:
+        return self.value[1]
+
+    @property
+    def window_s(self) -> int:
+        return self.value[2]
+
+
+Params = TypeVar("Params")
+Body = TypeVar("Body")
+Result = TypeVar("Result")
+
+
+class NoParams(Request, frozen=True):
+    """For operations without path or query parameters."""
+
+
+class NoBody(Request, frozen=True):
+    """For operations without a request body."""
+
+
+class Operation(Generic[Params, Body, Result]):
+    """One row of the operations table.
+
+    `params` names path parameters (those in `path`) and query parameters (the rest); `body` is the JSON
+    request; `result` the JSON answer with status 200. `limit` None means the operation is not limited.
+    `errors` lists the codes beyond those every operation can give (see `lukhas_sdk.errors.COMMON`).
+    `public` operations answer without any credential.
+    """
+
+    __slots__ = ("body", "errors", "id", "limit", "method", "params", "path", "public", "result", "summary", "tier")
+
+    def __init__(
+        self,
+        id: str,
+        method: Literal["GET", "POST", "PUT", "DELETE"],
+        path: str,
+        summary: str,
+        *,
+        params: type[Params],
+        body: type[Body],
+        result: type[Result],
+        tier: Tier,
+        limit: Limit | None,
+        errors: tuple[str, ...] = (),
+        public: bool = False,
+    ) -> None:
+        self.id = id
+        self.method = method
+        self.path = path
+        self.summary = summary
+        self.params = params
+        self.body = body
+        self.result = result
+        self.tier = tier
+        self.limit = limit
+        self.errors = errors
+        self.public = public
+
+    def __repr__(self) -> str:
+        return f"Operation({self.id})"
+
+
+AnyOperation = Operation[Any, Any, Any]

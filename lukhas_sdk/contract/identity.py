@@ -1,0 +1,148 @@
+"""Who is calling: tokens, keys and the password of the machine's owner."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from lukhas_sdk.contract.base import (
+    Limit,
+    Name,
+    NoBody,
+    NoParams,
+    Operation,
+    Reasons,
+    Request,
+    Response,
+    Tier,
+    TierLabel,
+)  # fmt: skip
+
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+NewPassword = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
+
+
+class TokenRequest(Request, frozen=True):
+    username: Name
+    """The ΛiD, or the name set for it."""
+    password: Password
+    biometric_data: str | None = None
+    """A passkey assertion. None is registered in this version, so giving one is refused."""
+
+
+class TokenResponse(Response, frozen=True):
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    """Seconds."""
+    refresh_token: str
+
+
+class RefreshRequest(Request, frozen=True):
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
+
+
+class LogoutRequest(Request, frozen=True):
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)] | None = None
+    """Revokes that token's family; null revokes every token of the caller."""
+
+
+class LogoutResponse(Response, frozen=True):
+    revoked: int
+
+
+class WhoAmIResponse(Response, frozen=True):
+    lambda_id: str
+    tier: TierLabel
+    method: Literal["local_key", "api_key", "jwt"]
+    key_name: str | None
+    password_set: bool
+    expires_at: datetime | None
+
+
+class PasswordRequest(Request, frozen=True):
+    new_password: NewPassword
+    current_password: Password | None = None
+    """Needed once a password is set."""
+
+
+class PasswordResponse(Response, frozen=True):
+    lambda_id: str
+    password_set: bool
+
+
+class KeyCreateRequest(Request, frozen=True):
+    name: Name
+    tier: TierLabel = "ΛUSER"
+    """At most the caller's own."""
+    expires_in_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+
+
+class ApiKey(Response, frozen=True):
+    key_id: str
+    name: str
+    tier: TierLabel
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class KeyCreateResponse(Response, frozen=True):
+    api_key: str
+    """Shown this once; only its hash is kept."""
+    key: ApiKey
+
+
+class KeyListResponse(Response, frozen=True):
+    keys: list[ApiKey]
+    reasons: Reasons = {}
+
+
+class KeyParams(Request, frozen=True):
+    key_id: Name
+
+
+class KeyRevokeResponse(Response, frozen=True):
+    key_id: str
+    revoked: bool
+
+
+TOKEN = Operation(
+    "auth.token", "POST", "/auth/token", "Trade a password for an access token and a refresh token.",
+    params=NoParams, body=TokenRequest, result=TokenResponse, tier=Tier.GUEST, limit=Limit.AUTH, public=True,
+    errors=("INVALID_TOKEN",),
+)  # fmt: skip
+REFRESH = Operation(
+    "auth.refresh", "POST", "/auth/refresh", "Trade a refresh token for new tokens; the old one ends.",
+    params=NoParams, body=RefreshRequest, result=TokenResponse, tier=Tier.GUEST, limit=Limit.AUTH, public=True,
+    errors=("INVALID_TOKEN",),
+)  # fmt: skip
+LOGOUT = Operation(
+    "auth.logout", "POST", "/auth/logout", "Revoke tokens.",
+    params=NoParams, body=LogoutRequest, result=LogoutResponse, tier=Tier.GUEST, limit=Limit.AUTH,
+)  # fmt: skip
+WHOAMI = Operation(
+    "auth.whoami", "GET", "/auth/whoami", "Say who the caller is.",
+    params=NoParams, body=NoBody, result=WhoAmIResponse, tier=Tier.GUEST, limit=Limit.AUTH,
+)  # fmt: skip
+PASSWORD = Operation(
+    "auth.password", "POST", "/auth/password", "Set or change the caller's password.",
+    params=NoParams, body=PasswordRequest, result=PasswordResponse, tier=Tier.USER, limit=Limit.AUTH,
+)  # fmt: skip
+KEY_CREATE = Operation(
+    "auth.key.create", "POST", "/auth/keys", "Create an API key.",
+    params=NoParams, body=KeyCreateRequest, result=KeyCreateResponse, tier=Tier.USER, limit=Limit.AUTH,
+    errors=("CONFLICT",),
+)  # fmt: skip
+KEY_LIST = Operation(
+    "auth.key.list", "GET", "/auth/keys", "List the caller's API keys, never their secrets.",
+    params=NoParams, body=NoBody, result=KeyListResponse, tier=Tier.USER, limit=Limit.AUTH,
+)  # fmt: skip
+KEY_REVOKE = Operation(
+    "auth.key.revoke", "DELETE", "/auth/keys/{key_id}", "Revoke an API key.",
+    params=KeyParams, body=NoBody, result=KeyRevokeResponse, tier=Tier.USER, limit=Limit.AUTH, errors=("NOT_FOUND",),
+)  # fmt: skip
+
+OPERATIONS = (TOKEN, REFRESH, LOGOUT, WHOAMI, PASSWORD, KEY_CREATE, KEY_LIST, KEY_REVOKE)

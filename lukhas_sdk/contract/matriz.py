@@ -1,0 +1,160 @@
+"""The pipeline: one input through memory, attention, thought, risk, intent and action."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from lukhas_sdk.contract.base import (
+    Limit,
+    Name,
+    NoParams,
+    Operation,
+    Reasons,
+    Request,
+    Response,
+    Tier,
+    TierLabel,
+    Unit,
+)  # fmt: skip
+from lukhas_sdk.contract.guardian import Decision
+
+StageName = Literal["memory", "attention", "thought", "risk", "intent", "action"]
+STAGES: tuple[StageName, ...] = ("memory", "attention", "thought", "risk", "intent", "action")
+ThoughtMode = Literal["analytical", "creative", "reflective", "symbolic"]
+Intent = Literal["ask", "remember", "act", "create", "chat"]
+
+
+class Preferences(Request, frozen=True):
+    response_style: Literal["plain", "educational", "conversational", "concise", "technical"] = "plain"
+    """How a language model is asked to write; without one: `concise` and `technical` give the quotations alone,
+    the others introduce them."""
+    detail_level: Literal["brief", "moderate", "detailed"] = "moderate"
+    """How many quotations an answer may hold (1, 3, 6), or how long a model may write."""
+
+
+class Context(Request, frozen=True):
+    user_id: Name | None = None
+    """The caller's own name for whoever asks; recorded with the fold."""
+    session_id: Name | None = None
+    """Interactions with one session_id are one conversation: the last of them helps to understand the next."""
+    lambda_id: Name | None = None
+    """Who asks; must be the caller's own ΛiD."""
+    previous_interaction_id: Name | None = None
+    """The interaction this one follows up on; its memories are looked at first."""
+    preferences: Preferences = Preferences()
+    educational: bool | None = None
+    """What the caller says it is for. A claim: recorded, and never lowers a risk."""
+
+
+class PipelineOptions(Request, frozen=True):
+    memory_depth: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
+    """0: no memory; 1: search; each one more follows links for another hop."""
+    attention_focus: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
+    """What to favour among the memories found, in words ("educational_content")."""
+    thought_mode: ThoughtMode = "analytical"
+    risk_threshold: Unit | None = None
+    """The pipeline stops when the measured risk is above it. Null: the guardian's decision alone."""
+    intent_verification: bool = True
+    action_type: Literal["cognitive_response", "remember"] = "cognitive_response"
+    """`remember` also stores the input as an episodic memory."""
+
+
+class ConstellationConfig(Request, frozen=True):
+    """Each pillar named here must be active, or the request is refused."""
+
+    identity_pillar: Literal["⚛️"] | None = None
+    consciousness_pillar: Literal["🧠"] | None = None
+    guardian_pillar: Literal["🛡️"] | None = None
+    t4_compliance: bool = False
+    """Report whether the performance budgets were met over the requests served so far."""
+
+
+class ProcessRequest(Request, frozen=True):
+    input: Annotated[str, msgspec.Meta(min_length=1, max_length=32_000)]
+    context: Context = Context()
+    pipeline_options: PipelineOptions = PipelineOptions()
+    constellation_config: ConstellationConfig = ConstellationConfig()
+
+
+class Citation(Response, frozen=True):
+    memory_id: str
+    quote: str
+    """Word for word from the memory."""
+    source: str | None
+    """`context.source`, and the heading or speaker where there is one."""
+    event_at: datetime
+    score: float
+
+
+class TraceRow(Response, frozen=True):
+    stage: StageName
+    step: str
+    confidence: float | None
+    processing_time_ms: float
+    ethics_score: float | None = None
+    """Risk stage only."""
+    auth_tier: TierLabel | None = None
+    """Intent stage only."""
+    reasons: Reasons = {}
+
+
+class AttentionShare(Response, frozen=True):
+    target: str
+    """A memory id, or `input`."""
+    attention_weight: float
+    pipeline_stage: StageName
+
+
+class InteractionMetadata(Response, frozen=True):
+    interaction_id: str
+    processing_time_ms: float
+    confidence: float | None
+    pipeline_stages_used: list[StageName]
+    constellation_validation: bool
+    t4_compliance_verified: bool | None
+    answered: bool
+    """False when nothing in memory answers and no model answered either."""
+    answer_source: Literal["memory", "model", "none"]
+    model: str | None
+    """The language model that wrote the response, null when none did."""
+    intent: Intent
+    guardian_decision: Decision
+    attention_distribution: list[AttentionShare]
+    reasons: Reasons = {}
+
+
+class ConstellationMetadata(Response, frozen=True):
+    identity_pillar_active: bool
+    consciousness_pillar_active: bool
+    guardian_pillar_active: bool
+    registry_nodes_utilized: list[str]
+
+
+class ProcessResponse(Response, frozen=True):
+    response: str
+    citations: list[Citation]
+    metadata: InteractionMetadata
+    matriz_pipeline_trace: list[TraceRow]
+    constellation_metadata: ConstellationMetadata
+    memory_fold_created: str | None
+    """Null when the pipeline stopped before the action stage."""
+
+    @property
+    def text(self) -> str:
+        return self.response
+
+    @property
+    def confidence(self) -> float | None:
+        return self.metadata.confidence
+
+
+PROCESS = Operation(
+    "matriz.process", "POST", "/matriz/process", "Send one input through the six stages.",
+    params=NoParams, body=ProcessRequest, result=ProcessResponse, tier=Tier.USER, limit=Limit.PROCESS,
+    errors=("GUARDIAN_REJECTION", "MODULE_TIMEOUT", "MEMORY_DRIFT_EXCESSIVE", "NOT_FOUND"),
+)  # fmt: skip
+
+OPERATIONS = (PROCESS,)

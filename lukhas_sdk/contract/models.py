@@ -1,0 +1,66 @@
+"""The language model that drafts, where one is configured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from lukhas_sdk.contract.base import Limit, NoBody, NoParams, Operation, Reasons, Request, Response, Tier
+
+BaseUrl = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^https?://")]
+
+
+class ModelServer(Response, frozen=True):
+    """An OpenAI-compatible server. An `offered` one answered on its usual loopback port; it is not used until chosen."""
+
+    name: str
+    base_url: str
+    state: Literal["configured", "offered"]
+    reachable: bool
+    models: list[str]
+    reasons: Reasons = {}
+
+
+class ModelListResponse(Response, frozen=True):
+    current: str | None
+    base_url: str | None
+    on_failure: Literal["extractive", "error"]
+    servers: list[ModelServer]
+
+
+class ModelUseRequest(Request, frozen=True):
+    base_url: BaseUrl | None = None
+    """Null: no model any more; answers are extractive."""
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    """Null: the server's only model; an error names them when it has several."""
+    api_key: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)] | None = None
+    """Kept in the keyring or a 0600 file, never in the configuration."""
+    on_failure: Literal["extractive", "error"] | None = None
+
+
+class ModelTestResponse(Response, frozen=True):
+    base_url: str
+    model: str
+    ok: bool
+    answer: str | None
+    first_token_ms: float | None
+    total_ms: float | None
+    reasons: Reasons = {}
+
+
+MODEL_LIST = Operation(
+    "model.list", "GET", "/models", "List the configured model server and those found on this machine.",
+    params=NoParams, body=NoBody, result=ModelListResponse, tier=Tier.USER, limit=Limit.GENERAL,
+)  # fmt: skip
+MODEL_USE = Operation(
+    "model.use", "PUT", "/models/current", "Choose the language model, or none.",
+    params=NoParams, body=ModelUseRequest, result=ModelListResponse, tier=Tier.PRIME, limit=Limit.GENERAL,
+    errors=("MODULE_TIMEOUT",),
+)  # fmt: skip
+MODEL_TEST = Operation(
+    "model.test", "POST", "/models/test", "Ask the configured model one short question.",
+    params=NoParams, body=NoBody, result=ModelTestResponse, tier=Tier.ULTRA, limit=Limit.GENERAL, errors=("NOT_FOUND",),
+)  # fmt: skip
+
+OPERATIONS = (MODEL_LIST, MODEL_USE, MODEL_TEST)

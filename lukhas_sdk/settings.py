@@ -1,0 +1,220 @@
+"""One table of settings. TOML, environment, `--help`, `lukhas config` and the docs come from these Structs.
+
+Precedence: flags > environment > config.toml > default. The environment name of `section.field` is
+`LUKHAS_SECTION_FIELD`; `LUKHAS_PORT` is the short one of `daemon.port`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from lukhas_sdk.errors import ValidationError
+from lukhas_sdk.paths import Paths, write_private
+
+Meta = msgspec.Meta
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of a section of the table."""
+
+
+class DaemonSettings(Section, frozen=True):
+    host: Annotated[str, Meta(description="Address to listen on; only loopback addresses are served")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 listens on the unix socket alone")] = 8000
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is logged")
+    ] = "info"
+    log_max_bytes: Annotated[int, Meta(ge=10_000, description="Size at which the log is rotated")] = 5_000_000
+    log_backups: Annotated[int, Meta(ge=0, le=100, description="Rotated logs that are kept")] = 3
+    body_limit_bytes: Annotated[int, Meta(ge=1024, description="Largest request body that is read")] = 8_388_608
+    max_connections: Annotated[int, Meta(ge=8, description="TCP connections served at once")] = 256
+    header_timeout_s: Annotated[float, Meta(gt=0, description="Time a client has to send a request's head")] = 10.0
+    drain_timeout_s: Annotated[float, Meta(ge=0, description="Time open requests have to finish on stop")] = 10.0
+    allowed_origins: Annotated[
+        list[str], Meta(description="Web origins besides our own that may call, as http://host:port")
+    ] = []
+
+
+class MemorySettings(Section, frozen=True):
+    embedding_threads: Annotated[int, Meta(ge=1, le=64, description="Threads for computing embeddings")] = 1
+
+
+class MatrizSettings(Section, frozen=True):
+    context_tokens: Annotated[
+        int, Meta(ge=50, le=100_000, description="Budget of memory text per answer, in tokens")
+    ] = 800
+
+
+class GuardianSettings(Section, frozen=True):
+    ethics_level: Annotated[
+        Literal["STRICT", "BALANCED", "PERMISSIVE"], Meta(description="How findings become a decision")
+    ] = "STRICT"
+    budget_ms: Annotated[int, Meta(ge=10, description="Time a verdict may take before it fails closed")] = 2000
+
+
+class IdentitySettings(Section, frozen=True):
+    key_store: Annotated[
+        Literal["auto", "keyring", "file"],
+        Meta(description="Where secrets are kept: the system keyring, or 0600 files; auto tries the keyring first"),
+    ] = "auto"
+
+
+class ModelSettings(Section, frozen=True):
+    base_url: Annotated[
+        str, Meta(description="OpenAI-compatible endpoint, as http://127.0.0.1:11434/v1; empty: none")
+    ] = ""
+    name: Annotated[str, Meta(description="Model to ask at that endpoint")] = ""
+    timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Time a draft may take")] = 60.0
+    on_failure: Annotated[
+        Literal["extractive", "error"],
+        Meta(description="When the model fails: answer from memory and say so, or 504 MODULE_TIMEOUT"),
+    ] = "extractive"
+
+
+class Settings(Section, frozen=True):
+    daemon: DaemonSettings = DaemonSettings()
+    memory: MemorySettings = MemorySettings()
+    matriz: MatrizSettings = MatrizSettings()
+    guardian: GuardianSettings = GuardianSettings()
+    identity: IdentitySettings = IdentitySettings()
+    model: ModelSettings = ModelSettings()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table."""
+
+    key: str
+    env: str
+    default: Any
+    help: str
+    type: Any
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A setting's value in force, and where it came from."""
+
+    setting: Setting
+    value: Any
+    origin: Literal["flag", "environment", "file", "default"]
+
+
+SHORT_ENV = {"daemon.port": "LUKHAS_PORT"}
+
+
+def table() -> dict[str, Setting]:
+    """Every setting by its key, in order."""
+    rows: dict[str, Setting] = {}
+    for section in msgspec.structs.fields(Settings):
+        hints = get_type_hints(section.type, include_extras=True)
+        for field in msgspec.structs.fields(section.type):
+            key = f"{section.name}.{field.name}"
+            annotation = hints[field.name]
+            kind, meta = get_args(annotation)[:2]
+            default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+            rows[key] = Setting(
+                key=key,
+                env=SHORT_ENV.get(key, f"LUKHAS_{section.name}_{field.name}".upper()),
+                default=default,
+                help=meta.description,
+                type=annotation,
+                choices=get_args(kind) if get_origin(kind) is Literal else (),
+            )
+    return rows
+
+
+def parse(setting: Setting, text: str) -> Any:
+    """The value that `text` (from a flag or the environment) means; lists are comma-separated."""
+    raw: Any = text
+    if isinstance(setting.default, list):
+        raw = [part.strip() for part in text.split(",") if part.strip()]
+    return check(setting, raw, strict=False)
+
+
+def check(setting: Setting, value: Any, *, strict: bool = True) -> Any:
+    try:
+        return msgspec.convert(value, setting.type, strict=strict)
+    except msgspec.ValidationError as error:
+        allowed = f"; one of {', '.join(setting.choices)}" if setting.choices else ""
+        raise ValidationError(f"{setting.key}: {error}{allowed}", field=setting.key, hint=setting.help) from None
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """The values that config.toml sets, by key. An unknown key or a bad value is an error that names it."""
+    import tomllib
+
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValidationError(f"{file} is not valid TOML: {error}", field=str(file), hint="mend or remove it") from None
+    rows = table()
+    values: dict[str, Any] = {}
+    for section, entries in tree.items():
+        for name, value in entries.items() if isinstance(entries, dict) else [("", entries)]:
+            key = f"{section}.{name}" if name else section
+            values[key] = check(known(rows, key, where=str(file)), value)
+    return values
+
+
+def known(rows: dict[str, Setting], key: str, *, where: str = "") -> Setting:
+    if key not in rows:
+        from difflib import get_close_matches
+
+        near = get_close_matches(key, rows, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see: lukhas config list"
+        raise ValidationError(f"no setting is called {key}{f' (in {where})' if where else ''}", field=key, hint=hint)
+    return rows[key]
+
+
+def resolve(paths: Paths, flags: dict[str, Any] | None = None) -> dict[str, Resolved]:
+    """Every setting's value in force, by key."""
+    flags = flags or {}
+    in_file = read_file(paths.config_file)
+    resolved: dict[str, Resolved] = {}
+    for key, setting in table().items():
+        if key in flags:
+            resolved[key] = Resolved(setting, check(setting, flags[key]), "flag")
+        elif setting.env in os.environ:
+            resolved[key] = Resolved(setting, parse(setting, os.environ[setting.env]), "environment")
+        elif key in in_file:
+            resolved[key] = Resolved(setting, in_file[key], "file")
+        else:
+            resolved[key] = Resolved(setting, setting.default, "default")
+    return resolved
+
+
+def load(paths: Paths, flags: dict[str, Any] | None = None) -> Settings:
+    tree: dict[str, dict[str, Any]] = {}
+    for key, entry in resolve(paths, flags).items():
+        section, name = key.split(".")
+        tree.setdefault(section, {})[name] = entry.value
+    return msgspec.convert(tree, Settings)
+
+
+def save(paths: Paths, changes: dict[str, Any]) -> None:
+    """Writes `changes` (key → value, None removes) to config.toml, whole or not at all; the rest of it stays."""
+    import tomli_w
+
+    rows = table()
+    values = read_file(paths.config_file)
+    for key, value in changes.items():
+        setting = known(rows, key)
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = check(setting, value)
+    tree: dict[str, dict[str, Any]] = {}
+    for key in sorted(values):
+        section, name = key.split(".")
+        tree.setdefault(section, {})[name] = values[key]
+    paths.config.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(paths.config_file, tomli_w.dumps(tree))

@@ -1,0 +1,1 @@
+"""The daemon: memory, pipeline and guardian, served on localhost."""

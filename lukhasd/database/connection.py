@@ -1,0 +1,223 @@
+"""One DuckDB file, one process. Reads run in a bounded pool; writes go through one thread that groups what waits.
+
+Timestamps are kept as naive UTC (`TIMESTAMP`): DuckDB's `TIMESTAMPTZ` needs pytz to come back to Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+
+from lukhas_sdk.errors import LukhasError
+from lukhasd.database import migrations
+
+Result = TypeVar("Result")
+Cursor = duckdb.DuckDBPyConnection
+Columns = Mapping[str, Sequence[Any]]
+
+READERS = 4
+GROUP_LIMIT = 1024
+"""Jobs that share one transaction at most."""
+
+
+@dataclass(frozen=True)
+class Append:
+    table: str
+    columns: Columns
+    done: Future[None]
+
+
+@dataclass(frozen=True)
+class Call:
+    run: Callable[[Cursor], Any]
+    done: Future[Any]
+
+
+Job = Append | Call
+
+
+def insert_rows(cursor: Cursor, table: str, columns: Columns) -> None:
+    """Inserts rows given as columns (name → one value per row) in one statement, whatever their number.
+
+    Columns go to DuckDB as numpy arrays: for 1,000 rows about 60 times cheaper than as many INSERTs.
+    """
+    cursor.register("lukhas_batch", {name: _array(values) for name, values in columns.items()})
+    try:
+        names = ", ".join(columns)
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM lukhas_batch")  # noqa: S608
+    finally:
+        with contextlib.suppress(duckdb.Error):  # an aborted transaction refuses it, and must not hide its cause
+            cursor.unregister("lukhas_batch")
+
+
+def _array(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, datetime):
+        return np.array(values, dtype="datetime64[us]")
+    if type(first) in (int, float, bool) and not any(value is None for value in values):
+        return np.array(values)
+    column = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        column[row] = value
+    return column
+
+
+class Database:
+    """Open with `Database.open`; `close` waits for queued writes and checkpoints."""
+
+    def __init__(self, connection: Cursor, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
+        self._writer = threading.Thread(target=self._write_loop, name="database-write", daemon=True)
+        self._writer.start()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path) -> Database:
+        """Opens or makes the file and brings it to this schema. LukhasError if it is newer or damaged."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options: migrations.Options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        try:
+            connection = duckdb.connect(str(path), config=options)
+        except duckdb.Error as error:
+            raise LukhasError(
+                f"the database {path} cannot be opened: {error}",
+                hint="is another daemon using it, or the disk full? Its last good copy is beside it, as *.before-*",
+            ) from error
+        path.chmod(0o600)
+        connection = migrations.apply(connection, path, options)
+        connection.execute("SET enable_external_access = false")
+        return cls(connection, path)
+
+    async def read(self, run: Callable[[Cursor], Result]) -> Result:
+        """`run` on a cursor of a reader thread; it must not write."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: run(self._cursor()))
+
+    async def write(self, run: Callable[[Cursor], Result]) -> Result:
+        """`run` inside a transaction that is on disk when this returns. It may share it, and may be run again alone
+        if a job of its group failed, so it must change nothing but the database."""
+        done: Future[Result] = Future()
+        self._put(Call(run, done))
+        return await asyncio.wrap_future(done)
+
+    async def append(self, table: str, columns: Columns) -> None:
+        """Inserts rows, on disk when this returns; appends that wait together become one statement."""
+        done: Future[None] = Future()
+        self._put(Append(table, columns, done))
+        await asyncio.wrap_future(done)
+
+    def call(self, run: Callable[[Cursor], Result]) -> Result:
+        """Like `write`, for start-up and threads without an event loop."""
+        done: Future[Result] = Future()
+        self._put(Call(run, done))
+        return done.result()
+
+    @property
+    def size_bytes(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + ".wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self._connection.close()
+
+    def _put(self, job: Job) -> None:
+        if self._closed:
+            raise LukhasError("the database is closed", code="MODULE_TIMEOUT", hint="the daemon is stopping; try again")
+        self._jobs.put(job)
+
+    def _cursor(self) -> Cursor:
+        cursor = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._connection.cursor()
+        return cursor
+
+    def _write_loop(self) -> None:
+        cursor = self._connection.cursor()
+        stopping = False
+        while not stopping:
+            group: list[Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                if job.done.set_running_or_notify_cancel():
+                    group.append(job)
+                if len(group) >= GROUP_LIMIT:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            else:
+                stopping = True
+            if group:
+                self._commit(cursor, group)
+        cursor.close()
+
+    def _commit(self, cursor: Cursor, group: list[Job]) -> None:
+        try:
+            results = _run(cursor, group)
+        except BaseException as error:
+            if len(group) == 1:
+                group[0].done.set_exception(error)
+                return
+            for job in group:
+                self._commit(cursor, [job])
+            return
+        for job, result in zip(group, results, strict=True):
+            job.done.set_result(result)
+
+
+def _run(cursor: Cursor, group: list[Job]) -> list[Any]:
+    cursor.begin()
+    try:
+        results: list[Any] = []
+        waiting: dict[str, dict[str, list[Any]]] = {}
+        for job in group:
+            if isinstance(job, Append):
+                _merge(waiting.setdefault(job.table, {}), job.columns)
+                results.append(None)
+            else:
+                _flush(cursor, waiting)
+                results.append(job.run(cursor))
+        _flush(cursor, waiting)
+        cursor.commit()
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
+            cursor.rollback()
+        raise
+    return results
+
+
+def _merge(into: dict[str, list[Any]], columns: Columns) -> None:
+    if not into:
+        into.update({name: list(values) for name, values in columns.items()})
+        return
+    if into.keys() != columns.keys():
+        raise ValueError("appends to one table must give the same columns")
+    for name, values in columns.items():
+        into[name].extend(values)
+
+
+def _flush(cursor: Cursor, waiting: dict[str, dict[str, list[Any]]]) -> None:
+    for table, columns in waiting.items():
+        insert_rows(cursor, table, columns)
+    waiting.clear()

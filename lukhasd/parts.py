@@ -1,0 +1,32 @@
+"""The daemon's parts, built once by `lukhasd.daemon` and handed to the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lukhas_sdk.paths import Paths
+    from lukhas_sdk.settings import Settings
+    from lukhasd.constellation.stars import Stars
+    from lukhasd.database import Database
+    from lukhasd.guardian import Guardian
+    from lukhasd.identity import Identity
+    from lukhasd.matriz.pipeline import Pipeline
+    from lukhasd.memory import MemoryStore
+    from lukhasd.models.directory import ModelDirectory
+    from lukhasd.records.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Parts:
+    paths: Paths
+    settings: Settings
+    metrics: Metrics
+    database: Database
+    identity: Identity
+    guardian: Guardian
+    memory: MemoryStore
+    models: ModelDirectory
+    pipeline: Pipeline
+    stars: Stars
