@@ -1,0 +1,108 @@
+"""The daemon: builds the parts in order and closes them in reverse. The only place that wires."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+from lukhas_sdk._version import __version__
+from lukhas_sdk.errors import Conflict
+from lukhas_sdk.paths import Paths, make_private
+from lukhas_sdk.settings import Settings
+from lukhasd.api.server import Server
+from lukhasd.constellation.stars import Stars
+from lukhasd.database import Database
+from lukhasd.guardian import Guardian
+from lukhasd.identity import Identity
+from lukhasd.matriz import self_test
+from lukhasd.matriz.folds import FoldStore
+from lukhasd.matriz.intent_classifier import IntentClassifier
+from lukhasd.matriz.pipeline import Pipeline
+from lukhasd.memory import MemoryStore
+from lukhasd.models.directory import ModelDirectory
+from lukhasd.models.embedder import MiniLmEmbedder
+from lukhasd.parts import Parts
+from lukhasd.records import log
+from lukhasd.records.metrics import Metrics
+
+logger = logging.getLogger("lukhasd")
+
+
+async def run(paths: Paths, settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains open requests and closes the database."""
+    for folder in paths.all():
+        make_private(folder)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as closing:
+        closing.enter_context(only_one(paths))
+        log.configure(paths, settings.daemon)
+        parts = await build(paths, settings, closing)
+        server = Server(parts)
+        await server.start()
+        closing.push_async_callback(server.stop)
+        logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "tcp_port": server.tcp_port})
+        await stop.wait()
+        logger.info("stopping")
+    logger.info("stopped")
+
+
+async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Parts:
+    """The parts in the order that they need each other; `closing` undoes it."""
+    metrics = Metrics()
+    database = await asyncio.to_thread(Database.open, paths.database)
+    closing.push_async_callback(asyncio.to_thread, database.close)
+    identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
+    guardian = await asyncio.to_thread(
+        lambda: Guardian.open(settings=settings.guardian, policy_dir=paths.policy_dir, metrics=metrics)
+    )
+    closing.callback(guardian.close)
+    embedder = MiniLmEmbedder(threads=settings.memory.embedding_threads)
+    memory = await MemoryStore.open(database=database, folder=paths.data, embedder=embedder, metrics=metrics)
+    closing.push_async_callback(memory.close)
+    models = await ModelDirectory.open(paths=paths, settings=settings)
+    stars = Stars(
+        {
+            "identity": identity.self_test,
+            "memory": memory.self_test,
+            "guardian": lambda: asyncio.to_thread(guardian.self_test),
+            "consciousness": lambda: asyncio.to_thread(self_test.run, embedder),
+        }
+    )
+    pipeline = Pipeline(
+        memory=memory,
+        embedder=embedder,
+        guardian=guardian,
+        models=models,
+        folds=FoldStore(database),
+        classifier=await asyncio.to_thread(IntentClassifier.load, embedder),
+        stars=stars,
+        metrics=metrics,
+        settings=settings.matriz,
+    )
+    return Parts(paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars)
+
+
+@contextmanager
+def only_one(paths: Paths) -> Iterator[None]:
+    """Holds the data folder's lock; the kernel frees it when the process dies. Raises Conflict where another has it."""
+    descriptor = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    with os.fdopen(descriptor, "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"a daemon runs already on {paths.data} (pid {lock.read().strip() or 'unknown'})",
+                hint="use it, stop it with: lukhas daemon stop, or set LUKHAS_HOME to another folder",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield

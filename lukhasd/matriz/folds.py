@@ -1,0 +1,191 @@
+"""Interactions and the folds they leave: what was asked, what was answered, and the memories that caused it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lukhasd.database import Database, insert_rows
+from lukhasd.database.connection import Cursor
+from lukhasd.memory.words import FUNCTION_WORDS
+
+ACTIVE_LIMIT = 1000
+"""Folds of one identity that are active; older ones are archived, never lost."""
+SESSION_IDLE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Interaction:
+    interaction_id: str
+    owner: str
+    user_id: str | None
+    session_id: str | None
+    previous_id: str | None
+    input: str
+    response: str
+    intent: str
+    answer_source: str
+    cited: tuple[str, ...]
+    decision: str
+    duration_ms: float
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Fold:
+    """`valence` is None where no emotion was measured."""
+
+    fold_id: str
+    interaction_id: str
+    owner: str
+    parents: tuple[str, ...]
+    importance: float
+    valence: float | None
+    created_at: datetime
+
+
+INTERACTION_COLUMNS = tuple(column.name for column in fields(Interaction))
+INTERACTION = ", ".join(INTERACTION_COLUMNS)
+
+
+def new_interaction_id() -> str:
+    return f"interaction_{secrets.token_hex(8)}"
+
+
+def new_fold_id(text: str, at: datetime) -> str:
+    """`fold_YYYY_MM_DD_<two or three keywords>_<suffix>`; the keywords are the longest content words of `text`."""
+    words = set(re.findall(r"[a-z]{3,20}", text.lower())) - FUNCTION_WORDS
+    keywords = sorted(sorted(words, key=lambda word: (-len(word), word))[:3], key=text.lower().find)
+    return "_".join(["fold", at.strftime("%Y_%m_%d"), *(keywords or ["interaction"]), secrets.token_hex(3)])
+
+
+def malformed(fold: Fold, *, known: frozenset[str]) -> str | None:
+    """Why the fold must not reach long-term memory, None when it is well formed. `known` are the ids that exist."""
+    if not fold.interaction_id or not fold.owner:
+        return "it has no source"
+    dangling = [parent for parent in fold.parents if parent not in known]
+    if dangling:
+        return f"its parent {dangling[0]} does not exist"
+    if fold.fold_id in fold.parents:
+        return "it is its own parent"
+    if len(set(fold.parents)) != len(fold.parents):
+        return "a parent is named twice"
+    if not 0.0 <= fold.importance <= 1.0:
+        return f"its importance {fold.importance} is not in [0, 1]"
+    if fold.valence is not None and not -1.0 <= fold.valence <= 1.0:
+        return f"its valence {fold.valence} is not in [-1, 1]"
+    return None
+
+
+class FoldStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, interaction: Interaction, fold: Fold) -> str:
+        """Writes both, or neither. Gives the fold's state: active, or quarantined where it is not well formed."""
+        return await self._database.write(lambda cursor: _save(cursor, interaction, fold))
+
+    async def get(self, owner: str, interaction_id: str) -> Interaction | None:
+        return await self._one("interaction_id = ?", [owner, interaction_id])
+
+    async def last_in_session(self, owner: str, session_id: str) -> Interaction | None:
+        """The session's newest interaction, None where it has been idle for 30 minutes."""
+        since = _naive(datetime.now(UTC) - SESSION_IDLE)
+        return await self._one("session_id = ? AND created_at >= ?", [owner, session_id, since])
+
+    async def companions(self, owner: str, memory_ids: Sequence[str]) -> dict[str, list[str]]:
+        """For each memory, the others that caused the same folds."""
+
+        def run(cursor: Cursor) -> dict[str, list[str]]:
+            found: dict[str, list[str]] = {}
+            for memory_id in memory_ids:
+                rows = cursor.execute(
+                    "SELECT parents FROM folds WHERE owner = ? AND state <> 'quarantined'"
+                    " AND json_contains(parents, ?) ORDER BY created_at DESC LIMIT 5",
+                    [owner, json.dumps(memory_id)],
+                ).fetchall()
+                others = dict.fromkeys(parent for row in rows for parent in json.loads(row[0]) if parent != memory_id)
+                found[memory_id] = list(others)
+            return found
+
+        return await self._database.read(run)
+
+    async def total_interactions(self) -> int:
+        return await self._count("SELECT count(*) FROM interactions", [])
+
+    async def active_sessions(self) -> int:
+        """Distinct session ids with an interaction in the last 30 minutes."""
+        since = _naive(datetime.now(UTC) - SESSION_IDLE)
+        return await self._count(
+            "SELECT count(DISTINCT (owner, session_id)) FROM interactions WHERE session_id IS NOT NULL"
+            " AND created_at >= ?",
+            [since],
+        )
+
+    async def _one(self, where: str, values: list[object]) -> Interaction | None:
+        """The newest that fits `where`, which is one of this class's own conditions."""
+        sql = f"SELECT {INTERACTION} FROM interactions WHERE owner = ? AND {where} ORDER BY created_at DESC LIMIT 1"  # noqa: S608
+        row = await self._database.read(lambda cursor: cursor.execute(sql, values).fetchone())
+        if row is None:
+            return None
+        found = dict(zip(INTERACTION_COLUMNS, row, strict=True))
+        found["cited"] = tuple(json.loads(found["cited"]))
+        found["created_at"] = found["created_at"].replace(tzinfo=UTC)
+        return Interaction(**found)
+
+    async def _count(self, sql: str, values: list[object]) -> int:
+        row = await self._database.read(lambda cursor: cursor.execute(sql, values).fetchone())
+        return int(row[0]) if row else 0
+
+
+def _save(cursor: Cursor, interaction: Interaction, fold: Fold) -> str:
+    known = _known(cursor, interaction.owner, fold.parents)
+    reason = malformed(fold, known=known)
+    state = "quarantined" if reason else "active"
+    insert_rows(cursor, "interactions", _columns(interaction))
+    insert_rows(cursor, "folds", {**_columns(fold), "state": [state], "reason": [reason]})
+    _archive(cursor, fold.owner)
+    return state
+
+
+def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
+    """One row as columns: tuples become JSON, moments naive UTC."""
+    columns: dict[str, list[Any]] = {}
+    for column in fields(record):
+        value = getattr(record, column.name)
+        if isinstance(value, tuple):
+            value = json.dumps(value)
+        elif isinstance(value, datetime):
+            value = _naive(value)
+        columns[column.name] = [value]
+    return columns
+
+
+def _known(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> frozenset[str]:
+    if not memory_ids:
+        return frozenset()
+    slots = ", ".join("?" * len(memory_ids))
+    rows = cursor.execute(
+        f"SELECT memory_id FROM memories WHERE owner = ? AND memory_id IN ({slots})",  # noqa: S608
+        [owner, *memory_ids],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def _archive(cursor: Cursor, owner: str) -> None:
+    row = cursor.execute("SELECT count(*) FROM folds WHERE owner = ? AND state = 'active'", [owner]).fetchone()
+    if row and row[0] > ACTIVE_LIMIT:
+        cursor.execute(
+            "UPDATE folds SET state = 'archived' WHERE fold_id IN (SELECT fold_id FROM folds"
+            " WHERE owner = ? AND state = 'active' ORDER BY created_at DESC OFFSET ?)",
+            [owner, ACTIVE_LIMIT],
+        )
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,75 @@
+"""Intent: what the caller wants, whether this caller may have it, and whether the draft gives it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lukhas_sdk.contract.base import Reasons, Tier
+from lukhas_sdk.contract.matriz import Intent, ProcessRequest
+from lukhas_sdk.errors import InsufficientPermissions
+from lukhasd.identity.caller import Caller
+from lukhasd.matriz.intent_classifier import IntentClassifier
+from lukhasd.matriz.stages.thought import Draft
+
+NEEDED_TIER = {"cognitive_response": Tier.USER, "remember": Tier.USER}
+MONTH = r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+EXPECTED = (
+    (re.compile(r"^\s*(when|what (time|date|day|year))\b", re.I), "a time",
+     re.compile(rf"\d|\b({MONTH}|yesterday|today|tomorrow|last|next|ago|week|month|year)", re.I)),
+    (re.compile(r"^\s*how (many|much|old|long|far|often)\b", re.I), "a quantity",
+     re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|dozen|few|once|twice|half|every)\b", re.I)),
+    (re.compile(r"^\s*who(se|m)?\b", re.I), "a name", re.compile(r"\b[A-Z][a-z]+|\b(he|she|they|I|we|my|his|her)\b")),
+)  # fmt: skip
+"""What a question asks for, by its first words, and what an answer to it holds."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    intent: Intent
+    confidence: float | None
+    tier: Tier
+    step: str
+    reasons: Reasons = field(default_factory=dict)
+
+
+def authorise(caller: Caller, request: ProcessRequest) -> None:
+    """Raises InsufficientPermissions where this caller may not have this. It is asked before any work is done."""
+    wanted = request.context.lambda_id
+    if wanted is not None and wanted != caller.lambda_id:
+        raise InsufficientPermissions(
+            f"context.lambda_id is {wanted}, but the caller is {caller.lambda_id}",
+            hint="leave context.lambda_id out, or use that identity's key",
+            details={"field": "$.context.lambda_id"},
+        )
+    needed = NEEDED_TIER[request.pipeline_options.action_type]
+    if caller.tier < needed:
+        raise InsufficientPermissions(
+            f"{request.pipeline_options.action_type} takes {needed.label}; the caller is {caller.tier.label}"
+        )
+
+
+def verify(caller: Caller, request: ProcessRequest, draft: Draft, classifier: IntentClassifier) -> Permission:
+    """Classifies the intent and checks the draft against the question."""
+    intent, probability, reasons = classifier.classify(request.input)
+    kind = request.pipeline_options.action_type
+    step = f"{caller.lambda_id} ({caller.tier.label}) may have {kind}; the intent is “{intent}”"
+    if not request.pipeline_options.intent_verification:
+        return Permission(
+            intent, None, caller.tier, f"{step}; not verified, as asked",
+            {"confidence": "intent_verification is false"},
+        )  # fmt: skip
+    if intent == "act":
+        step += "; no tool is registered, so nothing but a response is given"
+    step += f"; {_gives_what_was_asked(request.input, draft)}"
+    return Permission(intent, probability, caller.tier, step, reasons)
+
+
+def _gives_what_was_asked(question: str, draft: Draft) -> str:
+    if not draft.answered:
+        return "the draft says that it has no answer"
+    for asks, name, holds in EXPECTED:
+        if asks.search(question):
+            found = holds.search(draft.text)
+            return f"the question asks for {name}, and the draft {'holds' if found else 'holds no'} such"
+    return "the draft answers in words"

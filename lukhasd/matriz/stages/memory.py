@@ -1,0 +1,144 @@
+"""Memory: hybrid search, then hops over links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lukhas_sdk.contract.base import Reasons
+from lukhas_sdk.contract.memory import Memory, SearchRequest
+from lukhas_sdk.errors import MemoryDrift
+from lukhasd.matriz.folds import FoldStore, Interaction
+from lukhasd.memory import MemoryStore
+from lukhasd.memory.words import FUNCTION_WORDS
+
+FOUND_LIMIT = 20
+HOP_SEEDS = 3
+"""Memories that a hop starts from."""
+HOP_LIMIT = 5
+"""Memories that one seed may bring in."""
+HOP_DISCOUNT = 0.5
+EXCESSIVE_DRIFT = 0.7
+LEANS_ON_BEFORE = re.compile(
+    r"\b(it|its|that|those|this|these|he|him|his|she|her|hers|they|them|their|there|then|one|ones|same|else|again)\b"
+    r"|^\s*(and|or|but|so|also|what about|how about|why)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`relevance` in [0, 1]; a linked memory has half its seed's at each hop. `hop` 0 was found by the search."""
+
+    memory: Memory
+    relevance: float
+    cosine: float | None
+    hop: int
+
+
+@dataclass(frozen=True)
+class Recollection:
+    query: str
+    candidates: tuple[Candidate, ...]
+    answer_probability: float | None
+    """Calibrated probability that what answers the query is among the candidates."""
+    step: str
+    reasons: Reasons = field(default_factory=dict)
+
+
+async def recollect(
+    text: str, *, owner: str, depth: int, previous: Interaction | None, memory: MemoryStore, folds: FoldStore
+) -> Recollection:
+    """Raises MemoryDrift where a memory found has drifted too far from its origin to be used."""
+    query = follow_up(text, previous)
+    if depth == 0:
+        return Recollection(query, (), None, "Used no memory, as asked", {"confidence": "memory_depth is 0"})
+    found = await memory.search(owner, SearchRequest(query=query[:10_000], limit=FOUND_LIMIT))
+    probability = memory.answer_probability(query, found.results)
+    memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
+    candidates = {
+        hit.memory_id: Candidate(memories[hit.memory_id], hit.relevance_score, hit.cosine, 0)
+        for hit in found.results
+        if hit.memory_id in memories
+    }
+    for hop in range(1, depth):
+        await _follow_links(candidates, owner=owner, hop=hop, memory=memory, folds=folds)
+    if previous:
+        await _add(candidates, dict.fromkeys(previous.cited, HOP_DISCOUNT), owner=owner, hop=1, memory=memory)
+    for candidate in candidates.values():
+        _refuse_drifted(candidate.memory)
+    linked = sum(candidate.hop > 0 for candidate in candidates.values())
+    step = f"Found {found.total_matches} memories for {_quoted(query)}, kept {len(candidates) - linked}"
+    if linked:
+        step += f", followed links to {linked} more"
+    if found.pending_vectors:
+        step += f"; {found.pending_vectors} are found by words only until their vectors are computed"
+    return Recollection(query, tuple(candidates.values()), probability, step)
+
+
+def follow_up(text: str, previous: Interaction | None) -> str:
+    """What to search for: `text`, with the input before it where `text` leans on that ("and when was it?")."""
+    telling = set(re.findall(r"\w+", text.lower())) - FUNCTION_WORDS
+    if previous is None or (len(telling) > 1 and not LEANS_ON_BEFORE.search(text)):
+        return text
+    return f"{previous.input} {text}"
+
+
+async def _follow_links(
+    candidates: dict[str, Candidate], *, owner: str, hop: int, memory: MemoryStore, folds: FoldStore
+) -> None:
+    frontier = [candidate for candidate in candidates.values() if candidate.hop == hop - 1]
+    seeds = sorted(frontier, key=lambda candidate: -candidate.relevance)[:HOP_SEEDS]
+    companions = await folds.companions(owner, [seed.memory.memory_id for seed in seeds])
+    linked: dict[str, float] = {}
+    for seed in seeds:
+        ids = companions[seed.memory.memory_id][:HOP_LIMIT]
+        ids += await _sharing_concepts(seed.memory, owner=owner, memory=memory)
+        for memory_id in ids:
+            linked[memory_id] = max(linked.get(memory_id, 0.0), seed.relevance * HOP_DISCOUNT)
+    await _add(candidates, linked, owner=owner, hop=hop, memory=memory)
+
+
+async def _sharing_concepts(seed: Memory, *, owner: str, memory: MemoryStore) -> list[str]:
+    """Memories that share a tag or an associated concept with `seed`."""
+    concepts = _concepts(seed)
+    if not concepts:
+        return []
+    near = await memory.search(owner, SearchRequest(query=" ".join(sorted(concepts))[:10_000], limit=HOP_LIMIT * 2))
+    memories = await memory.get_many(owner, [hit.memory_id for hit in near.results])
+    sharing = [key for key, other in memories.items() if key != seed.memory_id and concepts & _concepts(other)]
+    return sharing[:HOP_LIMIT]
+
+
+def _concepts(memory: Memory) -> frozenset[str]:
+    named = memory.content.context.get("associated_concepts")
+    listed = [entry for entry in named if isinstance(entry, str)] if isinstance(named, list) else []
+    return frozenset(concept.lower() for concept in [*memory.tags, *listed])
+
+
+async def _add(
+    candidates: dict[str, Candidate], linked: dict[str, float], *, owner: str, hop: int, memory: MemoryStore
+) -> None:
+    new = [memory_id for memory_id in linked if memory_id not in candidates]
+    for memory_id, found in (await memory.get_many(owner, new)).items():
+        candidates[memory_id] = Candidate(found, linked[memory_id], None, hop)
+
+
+def _refuse_drifted(memory: Memory) -> None:
+    drift = memory.metadata.drift_score
+    if drift >= EXCESSIVE_DRIFT:
+        raise MemoryDrift(
+            f"memory {memory.memory_id} has drifted {drift:.2f} from its origin",
+            hint="look at it with: lukhas memory recall",
+            details={
+                "memory_id": memory.memory_id,
+                "drift_level": drift,
+                "threshold": EXCESSIVE_DRIFT,
+                "exceeded_by": drift - EXCESSIVE_DRIFT,
+            },
+        )
+
+
+def _quoted(text: str) -> str:
+    line = " ".join(text.split())
+    return f"“{line[:57]}…”" if len(line) > 60 else f"“{line}”"

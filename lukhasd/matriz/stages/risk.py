@@ -1,0 +1,100 @@
+"""Risk: the guardian's verdict on the input and on the draft."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lukhas_sdk.contract.base import Reasons
+from lukhas_sdk.contract.guardian import Decision, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.matriz import ProcessRequest
+from lukhas_sdk.errors import GuardianRejection
+from lukhasd.guardian import Guardian
+
+SEVERITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
+STOPPING = ("REVIEW", "REJECTED")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`decision` is the worse of the two verdicts'; `risk` is 1 − the lower safety score, None where unmeasured."""
+
+    decision: Decision
+    conditions: tuple[str, ...]
+    risk: float | None
+    ethics_score: float | None
+    confidence: float | None
+    step: str
+    reasons: Reasons = field(default_factory=dict)
+
+
+async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> Judgement:
+    """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold."""
+    claim = "the caller says: educational" if request.context.educational else None
+    user = request.context.user_id
+    verdicts = await asyncio.gather(
+        guardian.validate(_about("user_input", request.input, user, claim)),
+        guardian.validate(_about("response_generation", draft, user, claim)),
+    )
+    worst = max(verdicts, key=lambda verdict: SEVERITY.index(verdict.decision))
+    safety = _lowest([verdict.safety_score for verdict in verdicts])
+    ethics = _lowest([verdict.ethics_score for verdict in verdicts])
+    threshold = request.pipeline_options.risk_threshold
+    risk = None if safety is None else 1 - safety
+    if worst.decision in STOPPING:
+        raise _rejection(worst, "input" if worst is verdicts[0] else "draft")
+    if risk is not None and threshold is not None and risk > threshold:
+        raise GuardianRejection(
+            f"the measured risk {risk:.2f} is above the threshold {threshold:g}",
+            hint="rephrase the request, or raise pipeline_options.risk_threshold",
+            details={**_details(worst), "decision": "REJECTED", "risk": risk, "risk_threshold": threshold},
+        )
+    conditions = tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.conditions))
+    findings = sum(len(verdict.reasoning.findings) for verdict in verdicts)
+    step = f"Guardian ({worst.ethics_level}) gave {worst.decision} for input and draft, {findings} findings"
+    if conditions:
+        step += f"; conditions: {'; '.join(conditions)}"
+    reasons = {} if safety is not None else {"confidence": _why_unmeasured(verdicts)}
+    if ethics is None:
+        reasons["ethics_score"] = worst.reasons.get("ethics_score", "the guardian gave none")
+    if safety is None and threshold is not None:
+        reasons["risk_threshold"] = "no risk was measured to compare with it; the guardian's decision stands alone"
+    return Judgement(worst.decision, conditions, risk, ethics, safety, step, reasons)
+
+
+def _about(kind: Any, content: str, user: str | None, claim: str | None) -> ValidateRequest:
+    return ValidateRequest(action=GuardianAction(type=kind, content=content, target_user=user, context=claim))
+
+
+def _lowest(scores: list[float | None]) -> float | None:
+    return min((score for score in scores if score is not None), default=None)
+
+
+def _why_unmeasured(verdicts: Sequence[Verdict]) -> str:
+    return next(
+        (verdict.reasons["safety_score"] for verdict in verdicts if "safety_score" in verdict.reasons),
+        "no safety score was measured",
+    )
+
+
+def _details(verdict: Verdict) -> dict[str, Any]:
+    findings = verdict.reasoning.findings
+    return {
+        "decision": verdict.decision,
+        "validation_id": verdict.validation_id,
+        "ethics_violation": findings[0].category if findings else None,
+        "rules": [finding.rule for finding in findings],
+        "key_factors": verdict.reasoning.key_factors,
+    }
+
+
+def _rejection(verdict: Verdict, where: str) -> GuardianRejection:
+    wanted = "wants a person to look at" if verdict.decision == "REVIEW" else "rejected"
+    why = verdict.reasoning.key_factors[0] if verdict.reasoning.key_factors else verdict.reasons.get("decision", "")
+    return GuardianRejection(
+        f"the guardian {wanted} the {where}: {why}",
+        hint=verdict.reasoning.would_change,
+        details={**_details(verdict), "where": where},
+    )
