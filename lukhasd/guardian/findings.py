@@ -1,0 +1,39 @@
+"""What detectors take and give: the subject of a verdict, and what they found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lukhas_sdk.contract.guardian import ActionType, Severity
+from lukhasd.guardian.normalise import FoundIn, Views
+from lukhasd.guardian.policy import Rule
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An action's content in all its views. `check` is called as work goes on; it raises when the time is up."""
+
+    type: ActionType
+    views: Views
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Match:
+    """`rule` fired on the original characters `start` to `end`. `severity` is the rule's, or less for a mention."""
+
+    rule: Rule
+    start: int
+    end: int
+    excerpt: str
+    severity: Severity
+    found_in: FoundIn = "plain"
+    note: str | None = None
+
+
+class Detector(Protocol):
+    """Looks for one kind of thing. It may raise: the guardian then rejects."""
+
+    def find(self, subject: Subject) -> Iterable[Match]: ...
