@@ -20,6 +20,7 @@ from lukhasd.database import Database
 from lukhasd.guardian import Guardian
 from lukhasd.identity import Identity
 from lukhasd.matriz import self_test
+from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.folds import FoldStore
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.pipeline import Pipeline
@@ -83,6 +84,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         models=models,
         folds=FoldStore(database),
         classifier=await asyncio.to_thread(IntentClassifier.load, embedder),
+        confidence=await asyncio.to_thread(Confidence.load),
         stars=stars,
         metrics=metrics,
         settings=settings.matriz,

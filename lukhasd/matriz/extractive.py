@@ -25,9 +25,11 @@ OWN_SHARE = 0.5
 WORD_SHARE = 0.4
 """Of a quotation's own fit, what comes from the words it shares with the question; the rest is its cosine."""
 QUESTION_PENALTY = 0.5
-"""A sentence that asks seldom answers."""
+"""A sentence that asks, or that repeats the question, seldom answers it."""
 LONGEST_QUOTE_CHARS = 400
 SAME_QUOTE_OVERLAP = 0.8
+WORTH_QUOTING = 0.6
+"""Share of the best quotation's score that another needs."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,12 @@ class Quote:
     memory: Memory
     text: str
     score: float
+    cosine: float | None
+    """With the question; None where no vector is known."""
+    coverage: float
+    """Share of the question's words that it holds."""
     matched: tuple[str, ...]
-    """The question's stems that the sentence holds."""
+    """The question's stems that it holds."""
 
     def citation(self) -> Citation:
         return Citation(
@@ -61,6 +67,7 @@ def quote(
     Without an embedder the words alone decide where a cosine is not known already.
     """
     terms = analyser.query_terms(query)
+    asked = " ".join(analyser.words(query))
     rows = [row for one in focus for row in _rows(one, terms, analyser)]
     rows.sort(key=lambda row: -(row.relevance + row.coverage))
     unknown = [row.text for row in rows if row.cosine is None][:EMBEDDED_LIMIT]
@@ -69,9 +76,10 @@ def quote(
     for row in rows:
         cosine = cosines.get(row.text) if row.cosine is None else row.cosine
         own = row.coverage if cosine is None else WORD_SHARE * row.coverage + (1 - WORD_SHARE) * max(0.0, cosine)
-        own *= QUESTION_PENALTY if row.text.endswith("?") else 1.0
+        asks = row.text.endswith("?") or asked in " ".join(analyser.words(row.text))
+        own *= QUESTION_PENALTY if asks else 1.0
         score = OWN_SHARE * own + (1 - OWN_SHARE) * row.relevance
-        quotes.append(Quote(row.memory, _shorten(row.text), score, row.matched))
+        quotes.append(Quote(row.memory, _shorten(row.text), score, cosine, row.coverage, row.matched))
     return _distinct(sorted(quotes, key=lambda one: -one.score), analyser, limit)
 
 
@@ -115,6 +123,8 @@ def _distinct(ranked: Sequence[Quote], analyser: Analyser, limit: int) -> list[Q
     chosen: list[Quote] = []
     seen: list[set[str]] = []
     for one in ranked:
+        if one.score < WORTH_QUOTING * ranked[0].score:
+            break
         words = set(analyser.terms(one.text))
         repeats = any(_says_the_same(words, other) for other in seen)
         quoted = any(one.memory.memory_id == other.memory.memory_id for other in chosen)

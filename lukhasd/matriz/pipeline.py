@@ -24,6 +24,7 @@ from lukhas_sdk.settings import MatrizSettings
 from lukhasd.constellation.stars import Stars
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
+from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages import action, attention, intent, risk
@@ -56,7 +57,7 @@ class _Trace:
             TraceRow(
                 stage=name,
                 step=output.step,
-                confidence=getattr(output, "answer_probability", getattr(output, "confidence", None)),
+                confidence=output.confidence,
                 processing_time_ms=duration_ms,
                 ethics_score=getattr(output, "ethics_score", None),
                 auth_tier=tier,
@@ -76,6 +77,7 @@ class Pipeline:
         models: ModelDirectory,
         folds: FoldStore,
         classifier: IntentClassifier,
+        confidence: Confidence,
         stars: Stars,
         metrics: Metrics,
         settings: MatrizSettings,
@@ -88,7 +90,7 @@ class Pipeline:
         self._stars = stars
         self._metrics = metrics
         self._settings = settings
-        self._thinker = Thinker(models, guardian, embedder, Analyser())
+        self._thinker = Thinker(models, guardian, embedder, Analyser(), confidence)
 
     async def process(self, caller: Caller, request: ProcessRequest) -> ProcessResponse:
         """Raises InsufficientPermissions, NotFound (previous interaction), MemoryDrift, ModuleTimeout or
@@ -134,7 +136,10 @@ class Pipeline:
         )
         duration_ms = (perf_counter() - started) * 1000
         self._metrics.record("process", duration_ms)
-        reasons = dict(outcome.reasons)
+        reasons: dict[str, str] = {}
+        if draft.answer_probability is None:
+            why = "a model's draft" if draft.source == "model" else "an answer found by words alone"
+            reasons["confidence"] = f"the probability of being right is not calibrated for {why}"
         verified: bool | None = None
         if request.constellation_config.t4_compliance:
             standing, why = compliance(self._metrics)
@@ -148,7 +153,7 @@ class Pipeline:
             metadata=InteractionMetadata(
                 interaction_id=interaction_id,
                 processing_time_ms=duration_ms,
-                confidence=None,
+                confidence=draft.answer_probability,
                 pipeline_stages_used=list(STAGES),
                 constellation_validation=all(pillars.values()),
                 t4_compliance_verified=verified,

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from servers.fixtures import chat_url, llama_url  # noqa: F401
 
 from lukhas_sdk.contract.base import Tier
 from lukhas_sdk.paths import Paths, make_private

@@ -21,7 +21,7 @@ def candidate(name: str, text: str, *, relevance: float, age_days: float = 0, im
     return Candidate(Memory(name, "helix", MemoryContent(type="semantic", data=text), [], metadata), relevance, None, 0)
 
 
-def focus(candidates: list[Candidate], **options: object):  # noqa: ANN201
+def focus(candidates: list[Candidate], **options: object):
     texts = [one.memory.content.data for one in candidates]
     vectors = dict(zip([one.memory.memory_id for one in candidates], EMBEDDER.embed(texts), strict=True))
     settings = {"focus": None, "creative": False, "budget_tokens": 800, "now": NOW, **options}

@@ -14,6 +14,7 @@ from lukhasd.matriz.sentences import split
         ("- first point\n- second point", ["first point", "second point"]),
         ("# Undo\n\nRun the command.", ["Undo", "Run the command."]),
         ("“Come in.” She sat down.", ["“Come in.”", "She sat down."]),
+        ("Do this:\n\n```sh\npip install x\nx --run\n```\n\nDone.", ["Do this:", "pip install x", "x --run", "Done."]),
         ("\n\n---\n", []),
         ("", []),
     ],

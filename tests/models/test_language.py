@@ -9,7 +9,7 @@ import pytest
 
 from lukhasd.models.language import Message, ModelError, OpenAICompatible
 
-ASK = [Message("system", "Notes:\n[1] (today)\nThe key is under the pot.\n"), Message("user", "Where is the key?")]
+ASK = [Message("system", "Notes:\n[1] (today)\n│ The key is under the pot.\n"), Message("user", "Where is the key?")]
 
 
 async def ask(url: str, name: str, timeout_s: float = 5.0) -> str:

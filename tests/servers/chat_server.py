@@ -1,7 +1,7 @@
 """A small OpenAI-compatible server for tests: `python chat_server.py` prints its base URL and serves until killed.
 
 The model's name says how it behaves; `GET /last` gives the last chat request's body. `good` answers with the first
-sentence of note 1 and cites it.
+line of note 1 and cites it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def answer(body: dict) -> str:
     system = body["messages"][0]["content"] if body["messages"][0]["role"] == "system" else ""
     if body["model"] == "invents":
         return "The treasure of 4711 ducats is buried in Atlantis [7]."
-    told = [line.removeprefix("│ ").strip() for line in re.findall(r"^(?:│ )?\w.*$", system.partition("[1]")[2], re.M)]
+    told = re.findall(r"^│ (.*)$", system, re.M)
     return f"{told[0]} [1]" if told else "The notes do not say."
 
 

@@ -20,6 +20,7 @@ class Outcome:
     """`fold_id` is None where the fold was quarantined."""
 
     fold_id: str | None
+    confidence: float | None
     step: str
     reasons: Reasons = field(default_factory=dict)
 
@@ -72,5 +73,5 @@ async def act(
     )
     state = await folds.save(interaction, fold)
     done.append(f"folded it with {len(fold.parents)} memories" if state == "active" else "quarantined its fold")
-    reasons = {"confidence": "an overall probability of being right is not calibrated in this version"}
-    return Outcome(fold.fold_id if state == "active" else None, ", ".join(done), reasons)
+    reasons = {} if draft.answer_probability is not None else {"confidence": "see metadata.reasons"}
+    return Outcome(fold.fold_id if state == "active" else None, draft.answer_probability, ", ".join(done), reasons)

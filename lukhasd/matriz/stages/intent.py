@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from lukhas_sdk.contract.base import Reasons, Tier
 from lukhas_sdk.contract.matriz import Intent, ProcessRequest
 from lukhas_sdk.errors import InsufficientPermissions
 from lukhasd.identity.caller import Caller
+from lukhasd.matriz.expectation import expected
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages.thought import Draft
 
 NEEDED_TIER = {"cognitive_response": Tier.USER, "remember": Tier.USER}
-MONTH = r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-EXPECTED = (
-    (re.compile(r"^\s*(when|what (time|date|day|year))\b", re.I), "a time",
-     re.compile(rf"\d|\b({MONTH}|yesterday|today|tomorrow|last|next|ago|week|month|year)", re.I)),
-    (re.compile(r"^\s*how (many|much|old|long|far|often)\b", re.I), "a quantity",
-     re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|dozen|few|once|twice|half|every)\b", re.I)),
-    (re.compile(r"^\s*who(se|m)?\b", re.I), "a name", re.compile(r"\b[A-Z][a-z]+|\b(he|she|they|I|we|my|his|her)\b")),
-)  # fmt: skip
-"""What a question asks for, by its first words, and what an answer to it holds."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +59,8 @@ def verify(caller: Caller, request: ProcessRequest, draft: Draft, classifier: In
 def _gives_what_was_asked(question: str, draft: Draft) -> str:
     if not draft.answered:
         return "the draft says that it has no answer"
-    for asks, name, holds in EXPECTED:
-        if asks.search(question):
-            found = holds.search(draft.text)
-            return f"the question asks for {name}, and the draft {'holds' if found else 'holds no'} such"
-    return "the draft answers in words"
+    asked = expected(question)
+    if asked is None:
+        return "the draft answers in words"
+    held = "holds" if asked.holds.search(draft.text) else "holds no"
+    return f"the question asks for {asked.name}, and the draft {held} such"

@@ -40,7 +40,7 @@ class Candidate:
 class Recollection:
     query: str
     candidates: tuple[Candidate, ...]
-    answer_probability: float | None
+    confidence: float | None
     """Calibrated probability that what answers the query is among the candidates."""
     step: str
     reasons: Reasons = field(default_factory=dict)

@@ -14,6 +14,7 @@ from lukhas_sdk.contract.memory import Memory
 from lukhas_sdk.errors import ModuleTimeout
 from lukhasd.guardian import Guardian
 from lukhasd.matriz import extractive, grounded, sentences
+from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.folds import Interaction
 from lukhasd.matriz.stages.attention import Focus
 from lukhasd.matriz.stages.memory import Recollection
@@ -42,6 +43,8 @@ class Draft:
     source: Literal["memory", "model", "none"]
     model: str | None
     confidence: float | None
+    answer_probability: float | None
+    """Calibrated probability that one of the quotations answers; None for a model's draft."""
     step: str
     reasons: Reasons = field(default_factory=dict)
 
@@ -58,6 +61,7 @@ class Thinker:
     guardian: Guardian
     embedder: Embedder
     analyser: Analyser
+    confidence: Confidence
 
     async def think(
         self, request: ProcessRequest, recollection: Recollection, focus: Focus, previous: Interaction | None
@@ -85,11 +89,12 @@ class Thinker:
         quotes = await asyncio.to_thread(self._quote, recollection.query, focus, limit=QUOTES[preferences.detail_level])
         if not quotes:
             text = nothing_answers(recollection, self.analyser)
-            return Draft(text, (), (), "none", None, None, "Found nothing to quote", {"confidence": "no answer"})
+            reasons = {"confidence": "there is no answer"}
+            return Draft(text, (), (), "none", None, None, 0.0, "Found nothing to quote", reasons)
         score = quotes[0].score
+        probability = self.confidence.probability(recollection.query, quotes, self.analyser)
+        answers = probability is None or probability >= ANSWERS_FROM
         quotes = extractive.order(quotes, mode)
-        probability = recollection.answer_probability
-        answers = probability is not None and probability >= ANSWERS_FROM
         introduction = INTRODUCTION[preferences.response_style]
         if not answers:
             introduction = f"{nothing_answers(recollection, self.analyser)}\nThe nearest that it holds:"
@@ -101,6 +106,7 @@ class Thinker:
             "memory" if answers else "none",
             None,
             score,
+            probability,
             f"Quoted {count} of memory ({mode})" if answers else f"Judged that memory does not answer; quoted {count}",
             {"confidence": "the extractive answer's score: its best sentence's; not a probability"},
         )
@@ -144,7 +150,7 @@ class Thinker:
         if support.unsupported:
             reasons["support"] = f"not carried by a cited memory: {'; '.join(support.unsupported)}"
         citations = await asyncio.to_thread(self._cite, text, used, preferences)
-        return Draft(text, citations, used, "model", completion.model, support.share, step, reasons)
+        return Draft(text, citations, used, "model", completion.model, support.share, None, step, reasons)
 
     async def _harmless(self, memories: Sequence[Memory]) -> tuple[list[Memory], int]:
         """The memories without those whose text the guardian rejects as injected instructions."""

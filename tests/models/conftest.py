@@ -1,0 +1,1 @@
+from servers.fixtures import chat_url, llama_url  # noqa: F401
