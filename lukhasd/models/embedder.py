@@ -6,6 +6,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,8 +63,6 @@ class MiniLmEmbedder:
         self._path = model
         self._loading = threading.Lock()
         self._session: Any = None
-        vocabulary = resources.files("lukhasd.models").joinpath("minilm-vocab.txt")
-        self._tokenizer = WordPiece(vocabulary.read_text(encoding="utf-8"))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         session = self._load()
@@ -92,6 +91,11 @@ class MiniLmEmbedder:
                 break
             start = max(_fill_back(sizes, end, OVERLAP_TOKENS), start + 1)
         return parts
+
+    @cached_property
+    def _tokenizer(self) -> WordPiece:
+        vocabulary = resources.files("lukhasd.models").joinpath("minilm-vocab.txt")
+        return WordPiece(vocabulary.read_text(encoding="utf-8"))
 
     def _words(self, text: str) -> Iterator[str]:
         """`text` cut after white space, and inside what alone would overflow a window."""

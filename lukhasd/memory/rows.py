@@ -1,0 +1,308 @@
+"""The memory tables: rows in and out. Times are naive UTC in the database and aware outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lukhas_sdk.contract.memory import Memory, MemoryContent, MemoryMetadata, MemoryType
+from lukhasd.database import insert_rows
+from lukhasd.database.connection import Columns, Cursor
+from lukhasd.memory.catalogue import Entry, Rows
+from lukhasd.memory.item import Item, SearchText, search_text
+from lukhasd.memory.text_index import Document
+
+DRIFT = "CASE WHEN current = origin THEN 0.0::DOUBLE ELSE drift END"
+MEMORY_COLUMNS = (
+    "row_id, sequence, owner, memory_id, helix_id, type, current, context, query, tags, importance, event_at,"
+    f" created_at, {DRIFT}"
+)
+
+
+@dataclass(frozen=True)
+class NumberedItem:
+    """An item with the numbers that it is written under."""
+
+    row_id: int
+    sequence: int
+    item: Item
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    row_id: int
+    sequence: int
+    owner: str
+    memory_id: str
+    helix_id: str
+    type: MemoryType
+    data: str
+    context: str
+    query: str | None
+    tags: tuple[str, ...]
+    importance: float
+    event_at: datetime
+    created_at: datetime
+    drift: float
+
+    @property
+    def text(self) -> SearchText:
+        context = msgspec.json.decode(self.context)
+        return search_text(data=self.data, context=context, query=self.query, tags=self.tags)
+
+    @property
+    def document(self) -> Document:
+        return Document(self.row_id, self.sequence, self.owner, self.text)
+
+    def content(self, *, with_context: bool = True) -> MemoryContent:
+        context = msgspec.json.decode(self.context) if with_context else {}
+        return MemoryContent(type=self.type, data=self.data, context=context, query=self.query)
+
+
+@dataclass(frozen=True)
+class Access:
+    count: int
+    last: datetime | None
+
+
+NEVER = Access(0, None)
+
+
+def memory(row: MemoryRow, access: Access, related: Sequence[str] = ()) -> Memory:
+    return Memory(
+        memory_id=row.memory_id,
+        helix_id=row.helix_id,
+        content=row.content(),
+        tags=list(row.tags),
+        metadata=MemoryMetadata(
+            created_at=row.created_at,
+            event_at=row.event_at,
+            access_count=access.count,
+            last_accessed=access.last,
+            drift_score=row.drift,
+            importance=row.importance,
+        ),
+        related_memories=list(related),
+    )
+
+
+def item_columns(items: Sequence[NumberedItem]) -> Columns:
+    """Columns of `memories`. What it says now is what was first stored, until something changes it."""
+    return {
+        "row_id": [each.row_id for each in items],
+        "sequence": [each.sequence for each in items],
+        "memory_id": [each.item.memory_id for each in items],
+        "helix_id": [each.item.helix_id for each in items],
+        "owner": [each.item.owner for each in items],
+        "type": [each.item.type for each in items],
+        "origin": [each.item.data for each in items],
+        "current": [each.item.data for each in items],
+        "context": [each.item.context for each in items],
+        "query": [each.item.query for each in items],
+        "tags": [msgspec.json.encode(each.item.tags).decode() for each in items],
+        "importance": [float(each.item.importance) for each in items],
+        "event_at": [naive(each.item.event_at) for each in items],
+        "created_at": [naive(each.item.created_at) for each in items],
+        "content_hash": [each.item.content_hash for each in items],
+    }
+
+
+def entry(numbered: NumberedItem) -> Entry:
+    item = numbered.item
+    return Entry(numbered.row_id, item.owner, item.type, item.event_at, item.importance, item.tags)
+
+
+def document(numbered: NumberedItem) -> Document:
+    item = numbered.item
+    context = msgspec.json.decode(item.context)
+    text = search_text(data=item.data, context=context, query=item.query, tags=item.tags)
+    return Document(numbered.row_id, numbered.sequence, item.owner, text)
+
+
+def import_missing(cursor: Cursor, owner: str, items: Sequence[NumberedItem]) -> tuple[list[NumberedItem], list[str]]:
+    """Inserts those items whose content the owner does not have. Gives the inserted ones, and an id for every item."""
+    hashes = [each.item.content_hash for each in items]
+    known = dict(
+        cursor.execute(
+            "SELECT content_hash, min(memory_id) FROM memories WHERE owner = ? AND list_contains(?, content_hash)"
+            " GROUP BY content_hash",
+            [owner, hashes],
+        ).fetchall()
+    )
+    new: list[NumberedItem] = []
+    for each in items:
+        if each.item.content_hash not in known:
+            known[each.item.content_hash] = each.item.memory_id
+            new.append(each)
+    if new:
+        insert_rows(cursor, "memories", item_columns(new))
+    return new, [known[content_hash] for content_hash in hashes]
+
+
+def find(cursor: Cursor, owner: str, memory_id: str) -> MemoryRow | None:
+    sql = f"SELECT {MEMORY_COLUMNS} FROM memories WHERE memory_id = ? AND owner = ?"  # noqa: S608
+    found = cursor.execute(sql, [memory_id, owner]).fetchone()
+    return _row(found) if found else None
+
+
+def find_all(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> list[MemoryRow]:
+    marks = ", ".join("?" for _ in memory_ids)
+    sql = f"SELECT {MEMORY_COLUMNS} FROM memories WHERE memory_id IN ({marks}) AND owner = ?"  # noqa: S608
+    return [_row(found) for found in cursor.execute(sql, [*memory_ids, owner]).fetchall()] if memory_ids else []
+
+
+def fetch(cursor: Cursor, row_ids: Iterable[int]) -> dict[int, MemoryRow]:
+    numbers = ", ".join(str(int(row_id)) for row_id in row_ids)
+    if not numbers:
+        return {}
+    found = cursor.execute(f"SELECT {MEMORY_COLUMNS} FROM memories WHERE row_id IN ({numbers})").fetchall()  # noqa: S608
+    return {row.row_id: row for row in map(_row, found)}
+
+
+def accesses(cursor: Cursor, row_ids: Iterable[int]) -> dict[int, Access]:
+    numbers = ", ".join(str(int(row_id)) for row_id in row_ids)
+    if not numbers:
+        return {}
+    sql = f"SELECT row_id, access_count, last_accessed FROM memory_access WHERE row_id IN ({numbers})"  # noqa: S608
+    return {row_id: Access(count, aware(last)) for row_id, count, last in cursor.execute(sql).fetchall()}
+
+
+def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> tuple[MemoryRow, Access] | None:
+    row = find(cursor, owner, memory_id)
+    if row is None:
+        return None
+    counted = cursor.execute(
+        "INSERT INTO memory_access VALUES (?, 1, ?) ON CONFLICT (row_id) DO UPDATE"
+        " SET access_count = access_count + 1, last_accessed = excluded.last_accessed RETURNING access_count",
+        [row.row_id, naive(now)],
+    ).fetchone()
+    return row, Access(counted[0] if counted else 0, now)
+
+
+def delete(cursor: Cursor, owner: str, memory_id: str, sequence: int) -> int | None:
+    """The number of the row that is gone now, None where the owner has no such memory."""
+    row = find(cursor, owner, memory_id)
+    if row is None:
+        return None
+    for table in ("memory_vectors", "memory_access", "memories"):
+        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row.row_id])  # noqa: S608
+    cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row.row_id])
+    return row.row_id
+
+
+def changes(cursor: Cursor, after: int, limit: int) -> tuple[list[MemoryRow], list[int], int]:
+    """Rows and deletions beyond a sequence, at most `limit` rows, and the last sequence that they bring one to."""
+    cursor.begin()  # one moment for both: a change between them would be passed over for ever
+    try:
+        return _changes(cursor, after, limit)
+    finally:
+        cursor.rollback()
+
+
+def _changes(cursor: Cursor, after: int, limit: int) -> tuple[list[MemoryRow], list[int], int]:
+    sql = f"SELECT {MEMORY_COLUMNS} FROM memories WHERE sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
+    rows = [_row(found) for found in cursor.execute(sql, [after, limit]).fetchall()]
+    until = rows[-1].sequence if len(rows) == limit else None
+    deleted = cursor.execute(
+        "SELECT row_id, sequence FROM memory_deletions WHERE sequence > ? AND sequence <= coalesce(?, sequence)",
+        [after, until],
+    ).fetchall()
+    sequences = [until or 0, after, *(row.sequence for row in rows[-1:]), *(at for _, at in deleted)]
+    return rows, [row_id for row_id, _ in deleted], max(sequences)
+
+
+def count(cursor: Cursor) -> int:
+    found = cursor.execute("SELECT count(*) FROM memories").fetchone()
+    return int(found[0]) if found else 0
+
+
+def drift_figures(cursor: Cursor, owner: str | None) -> tuple[float | None, float | None]:
+    """Mean and 95th percentile of one owner's memories or of all; None without memories."""
+    found = cursor.execute(
+        f"SELECT avg(drift), quantile_cont(drift, 0.95) FROM (SELECT {DRIFT} AS drift FROM memories"  # noqa: S608
+        " WHERE owner = coalesce(?, owner))",
+        [owner],
+    ).fetchone()
+    return found or (None, None)
+
+
+def last_numbers(cursor: Cursor) -> tuple[int, int]:
+    """The highest row number and sequence ever given, -1 and 0 in a new store."""
+    found = cursor.execute(
+        "SELECT coalesce(max(row_id), -1), coalesce(max(sequence), 0) FROM"
+        " (SELECT row_id, sequence FROM memories UNION ALL SELECT row_id, sequence FROM memory_deletions)"
+    ).fetchone()
+    return found or (-1, 0)
+
+
+def entries(cursor: Cursor) -> list[Entry]:
+    found = cursor.execute("SELECT row_id, owner, type, event_at, importance, tags FROM memories").fetchall()
+    decode = msgspec.json.Decoder(tuple[str, ...]).decode
+    return [
+        Entry(row_id, owner, kind, aware(event_at), importance, decode(tags))
+        for row_id, owner, kind, event_at, importance, tags in found
+    ]
+
+
+def pending(cursor: Cursor, embedder: str) -> list[tuple[int, str]]:
+    """Row numbers and owners of the memories without a vector of that embedder."""
+    return cursor.execute(
+        "SELECT row_id, owner FROM memories WHERE row_id NOT IN"
+        " (SELECT row_id FROM memory_vectors WHERE embedder = ?) ORDER BY row_id",
+        [embedder],
+    ).fetchall()
+
+
+def load_vectors(cursor: Cursor, embedder: str, dimensions: int) -> tuple[Rows, NDArray[np.float32]]:
+    found = cursor.execute(
+        "SELECT row_id, vector FROM memory_vectors WHERE embedder = ? AND octet_length(vector) = ?"
+        " ORDER BY row_id, chunk",
+        [embedder, 4 * dimensions],
+    ).fetchall()
+    vectors = np.frombuffer(b"".join(vector for _, vector in found), dtype="<f4").reshape(-1, dimensions)
+    return np.array([row_id for row_id, _ in found], dtype=np.int64), vectors.astype(np.float32)
+
+
+def save_vectors(cursor: Cursor, embedder: str, vectors: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
+    """Writes the chunks' vectors of each row (row number, (chunks, d)) that has not been deleted meanwhile."""
+    alive = fetch_numbers(cursor, [row_id for row_id, _ in vectors])
+    flat = [(row_id, place, chunk) for row_id, parts in vectors if row_id in alive for place, chunk in enumerate(parts)]
+    if flat:
+        columns: dict[str, list[Any]] = {
+            "row_id": [row_id for row_id, _, _ in flat],
+            "chunk": [place for _, place, _ in flat],
+            "embedder": [embedder] * len(flat),
+            "vector": [chunk.astype("<f4").tobytes() for _, _, chunk in flat],
+        }
+        insert_rows(cursor, "memory_vectors", columns)
+
+
+def fetch_numbers(cursor: Cursor, row_ids: Sequence[int]) -> set[int]:
+    numbers = ", ".join(str(int(row_id)) for row_id in row_ids)
+    found = cursor.execute(f"SELECT row_id FROM memories WHERE row_id IN ({numbers})").fetchall()  # noqa: S608
+    return {row_id for (row_id,) in found}
+
+
+def naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+def _row(found: tuple[Any, ...]) -> MemoryRow:
+    values = list(found)
+    for place, convert in ((9, _read_tags), (11, aware), (12, aware)):
+        values[place] = convert(values[place])
+    return MemoryRow(*values)
+
+
+def _read_tags(text: str) -> tuple[str, ...]:
+    return tuple(msgspec.json.decode(text))

@@ -1,0 +1,50 @@
+"""Words as the text index sees them: split, folded, stemmed."""
+
+from __future__ import annotations
+
+import tantivy
+
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts written without spaces: each character is a word."""
+LONGEST_WORD_BYTES = 80
+
+FUNCTION_WORD_LIST = """
+a about after again all also am an and any are as at be because been before being both but by can could did do does
+doing done during each few for from further get gets getting got had has have having he her here hers herself him
+himself his how i if in into is it its itself just let many may me might more most much must my myself no nor not of
+off on once only or other our ours ourselves out over own s same shall she should so some such t than that the their
+theirs them themselves then there these they this those through to too under until up upon very was we were what when
+where whether which while who whom whose why will with would you your yours yourself
+"""
+FUNCTION_WORDS = frozenset(FUNCTION_WORD_LIST.split())
+"""English words that say nothing of what a question is about."""
+
+
+class Analyser:
+    """Text to index terms. English stems; accents are folded; other scripts keep their words."""
+
+    def __init__(self) -> None:
+        words = rf"[{UNSPACED}]|[[\p{{L}}\p{{N}}\p{{M}}]--[{UNSPACED}]]+"
+
+        def folding() -> tantivy.TextAnalyzerBuilder:
+            builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(words))
+            builder = builder.filter(tantivy.Filter.remove_long(LONGEST_WORD_BYTES))
+            return builder.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold())
+
+        self._plain = folding().build()
+        self.stemming = folding().filter(tantivy.Filter.stemmer("english")).build()
+        """The same analyser as tantivy uses it."""
+
+    def words(self, text: str) -> list[str]:
+        """Folded words in order, not stemmed."""
+        return self._plain.analyze(text)
+
+    def terms(self, text: str) -> list[str]:
+        """Stemmed words in order, with repetitions."""
+        return self.stemming.analyze(text)
+
+    def query_terms(self, query: str) -> list[str]:
+        """Distinct stems of the words that a query is about; of all its words when it has function words alone."""
+        words = self.words(query)
+        telling = [word for word in words if word not in FUNCTION_WORDS] or words
+        return list(dict.fromkeys(self.terms(" ".join(telling))))
