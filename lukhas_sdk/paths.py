@@ -70,7 +70,9 @@ def resolve() -> Paths:
         from platformdirs import PlatformDirs
 
         dirs = PlatformDirs(APP_NAME, appauthor=False)
-        paths = Paths(dirs.user_config_path, dirs.user_data_path, dirs.user_state_path, dirs.user_runtime_path)
+        # Not XDG_RUNTIME_DIR: a job of cron lacks it, and would look for the daemon elsewhere than a desktop does.
+        runtime = dirs.user_state_path / "run"
+        paths = Paths(dirs.user_config_path, dirs.user_data_path, dirs.user_state_path, runtime)
     if len(os.fsencode(paths.socket)) > SOCKET_PATH_LIMIT:
         raise LukhasError(
             f"the socket's path is longer than {SOCKET_PATH_LIMIT} bytes: {paths.socket}",
