@@ -8,11 +8,13 @@ print(client.process("Where did I leave the spare key?").text)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from lukhas_sdk._version import __version__
 
+# Not typing's own: importing typing alone costs more instructions than `lukhas --version` may.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from lukhas_sdk.client import LukhasClient
     from lukhas_sdk.client import LukhasClient as Client
 

@@ -1,0 +1,72 @@
+"""Text and secrets that a command is given: as an argument, on stdin, from a file, by a prompt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lukhas_sdk.errors import NotFound, ValidationError
+
+
+def read_text(argument: str, *, field: str) -> str:
+    """`argument`, or all of stdin where it is `-`. Never empty."""
+    text = read_stdin() if argument == "-" else argument
+    if not text.strip():
+        raise ValidationError(f"{field} is empty", field=field, hint="give some text, or - to read it from stdin")
+    return text
+
+
+def read_stdin() -> str:
+    return _decode(sys.stdin.buffer.read(), "stdin")
+
+
+def read_file(file: Path) -> str:
+    try:
+        return _decode(file.read_bytes(), str(file))
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {file}", hint="check the path") from None
+    except OSError as error:
+        raise ValidationError(f"{file} cannot be read: {error.strerror}", field=str(file)) from None
+
+
+def read_secret_input(*, prompt: str, file: Path | None, stdin: bool, confirm: bool = False) -> str:
+    """A secret from `file`, from stdin's first line, or asked for on the terminal; never from the arguments."""
+    if file is not None and stdin:
+        raise ValidationError("a secret comes from one place", hint="give a file or stdin, not both")
+    if file is not None:
+        return _first_line(read_file(file), str(file))
+    if stdin:
+        return _first_line(sys.stdin.readline(), "stdin")
+    if not sys.stdin.isatty():
+        raise ValidationError(
+            f"{prompt.lower()} cannot be asked for: stdin is not a terminal",
+            hint="use --password-stdin or --password-file FILE",
+        )
+    from getpass import getpass
+
+    secret = getpass(f"{prompt}: ")
+    if confirm and getpass(f"{prompt}, again: ") != secret:
+        raise ValidationError("the two do not match", hint="try again")
+    return _first_line(secret, "the prompt")
+
+
+def ask(question: str) -> bool:
+    """Yes or no on the terminal; no is the default."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _first_line(text: str, source: str) -> str:
+    secret = text.split("\n", 1)[0].rstrip("\r")
+    if not secret:
+        raise ValidationError(f"the secret from {source} is empty", hint="put it on the first line")
+    return secret
+
+
+def _decode(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValidationError(
+            f"{source} is not UTF-8 text (byte {error.start})", field=source, hint="convert it with iconv"
+        ) from None
