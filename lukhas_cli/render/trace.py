@@ -8,7 +8,7 @@ from lukhas_cli.render.screen import Screen, show
 from lukhas_cli.render.text import one_line, printable
 
 if TYPE_CHECKING:
-    from lukhas_sdk.contract.matriz import Citation, ProcessResponse, TraceRow
+    from lukhas_sdk.contract.matriz import ProcessResponse, TraceRow
 
 
 def show_answer(screen: Screen, answer: ProcessResponse) -> None:
@@ -23,22 +23,26 @@ def show_answer(screen: Screen, answer: ProcessResponse) -> None:
         for row in answer.matriz_pipeline_trace:
             screen.row(row.stage, row.step, _confidence(row), f"{row.processing_time_ms:.1f}")
         return
-    _show_citations(screen, answer.citations)
+    _show_citations(screen, answer)
     _show_trace(screen, answer.matriz_pipeline_trace)
     _show_foot(screen, answer)
 
 
-def _show_citations(screen: Screen, citations: list[Citation]) -> None:
+def _show_citations(screen: Screen, answer: ProcessResponse) -> None:
+    """Where each citation is from; its words only where a model's answer does not quote them itself."""
     from rich.padding import Padding
     from rich.text import Text
 
-    for number, citation in enumerate(citations, 1):
-        screen.console.print()
+    quoted = answer.metadata.answer_source != "model"
+    for number, citation in enumerate(answer.citations, 1):
+        if number == 1 or not quoted:
+            screen.console.print()
         screen.console.print(
             Text.assemble((f"[{number}] ", "bold cyan"), (one_line(citation.source or "memory"), "cyan"),
                           (f"  {citation.event_at:%Y-%m-%d}  {citation.memory_id}", "dim"))
         )  # fmt: skip
-        screen.console.print(Padding(Text(f"“{printable(citation.quote)}”", style="italic"), (0, 0, 0, 4)))
+        if not quoted:
+            screen.console.print(Padding(Text(f"“{printable(citation.quote)}”", style="italic"), (0, 0, 0, 4)))
 
 
 def _show_trace(screen: Screen, rows: list[TraceRow]) -> None:

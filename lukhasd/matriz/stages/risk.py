@@ -34,17 +34,17 @@ async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> J
     """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold."""
     claim = "the caller says: educational" if request.context.educational else None
     user = request.context.user_id
-    verdicts = await asyncio.gather(
-        guardian.validate(_about("user_input", request.input, user, claim)),
-        guardian.validate(_about("response_generation", draft, user, claim)),
-    )
+    actions = [("user_input", request.input), ("response_generation", draft)]
+    if request.pipeline_options.action_type == "remember":
+        actions.append(("memory_write", request.input))
+    verdicts = await asyncio.gather(*(guardian.validate(_about(kind, text, user, claim)) for kind, text in actions))
     worst = max(verdicts, key=lambda verdict: SEVERITY.index(verdict.decision))
     safety = _lowest([verdict.safety_score for verdict in verdicts])
     ethics = _lowest([verdict.ethics_score for verdict in verdicts])
     threshold = request.pipeline_options.risk_threshold
     risk = None if safety is None else 1 - safety
     if worst.decision in STOPPING:
-        raise _rejection(worst, "input" if worst is verdicts[0] else "draft")
+        raise _rejection(worst, "draft" if worst is verdicts[1] else "input")
     if risk is not None and threshold is not None and risk > threshold:
         raise GuardianRejection(
             f"the measured risk {risk:.2f} is above the threshold {threshold:g}",
