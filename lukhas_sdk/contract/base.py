@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -29,8 +29,8 @@ class Tier(enum.IntEnum):
     PRIME = 3
 
     @property
-    def label(self) -> str:
-        return f"Λ{self.name}"
+    def label(self) -> TierLabel:
+        return cast("TierLabel", f"Λ{self.name}")
 
     @classmethod
     def from_label(cls, label: str) -> Tier:

@@ -24,7 +24,14 @@ Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 NewPassword = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
 
 
+def _masked(self: object) -> str:
+    """A repr for Structs that hold a secret: logs and tracebacks show it."""
+    return f"{type(self).__name__}(***)"
+
+
 class TokenRequest(Request, frozen=True):
+    __repr__ = _masked
+
     username: Name
     """The ΛiD, or the name set for it."""
     password: Password
@@ -33,6 +40,8 @@ class TokenRequest(Request, frozen=True):
 
 
 class TokenResponse(Response, frozen=True):
+    __repr__ = _masked
+
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int
@@ -41,10 +50,14 @@ class TokenResponse(Response, frozen=True):
 
 
 class RefreshRequest(Request, frozen=True):
+    __repr__ = _masked
+
     refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
 
 
 class LogoutRequest(Request, frozen=True):
+    __repr__ = _masked
+
     refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)] | None = None
     """Revokes that token's family; null revokes every token of the caller."""
 
@@ -63,6 +76,8 @@ class WhoAmIResponse(Response, frozen=True):
 
 
 class PasswordRequest(Request, frozen=True):
+    __repr__ = _masked
+
     new_password: NewPassword
     current_password: Password | None = None
     """Needed once a password is set."""
@@ -90,6 +105,8 @@ class ApiKey(Response, frozen=True):
 
 
 class KeyCreateResponse(Response, frozen=True):
+    __repr__ = _masked
+
     api_key: str
     """Shown this once; only its hash is kept."""
     key: ApiKey

@@ -12,7 +12,7 @@ BaseUrl = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^
 
 
 class ModelServer(Response, frozen=True):
-    """An OpenAI-compatible server. An `offered` one answered on its usual loopback port; it is not used until chosen."""
+    """An OpenAI-compatible server. An `offered` one answered on its usual loopback port; it is unused until chosen."""
 
     name: str
     base_url: str
@@ -30,6 +30,9 @@ class ModelListResponse(Response, frozen=True):
 
 
 class ModelUseRequest(Request, frozen=True):
+    def __repr__(self) -> str:
+        return f"ModelUseRequest(base_url={self.base_url!r}, model={self.model!r}, api_key=***)"
+
     base_url: BaseUrl | None = None
     """Null: no model any more; answers are extractive."""
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None

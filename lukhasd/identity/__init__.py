@@ -1,0 +1,6 @@
+"""People, tiers, tokens and keys."""
+
+from lukhasd.identity.caller import Caller
+from lukhasd.identity.identity import Identity
+
+__all__ = ["Caller", "Identity"]

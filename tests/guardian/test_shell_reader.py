@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +121,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except Unparsable:
         return
     assert all(0 <= command.start <= command.end <= len(text) for command in commands)
+
+
+@pytest.mark.parametrize("space", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\r", "\u3000"])
+def test_no_white_space_holds_the_reader_up(space: str) -> None:
+    """A shell parts words at spaces and tabs alone; anything else is a character like others."""
+    for text in (f"{space}'!='", f"x=({space}a{space})", f"rm {space} -rf", f">{space}f"):
+        with contextlib.suppress(Unparsable):
+            read_commands(text)

@@ -13,7 +13,7 @@ from lukhasd.guardian.shell.words import Command, Redirect, Unparsable, Word
 MAX_DEPTH = 12
 MAX_COMMANDS = 3000
 
-PLAIN = re.compile(r"[^\s;|&<>()'\"\\$`]+")
+PLAIN = re.compile(r"[^ \t\r\n;|&<>()'\"\\$`]+")
 IN_DOUBLE = re.compile(r'[^"\\$`]+')
 REDIRECT = re.compile(r"(\d{0,3}|\{\w{1,40}\})(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||>|<)")
 VARIABLE = re.compile(r"\$(?:(\w{1,100}|[@*#?$!-])|\{(\w{1,100})\})")
@@ -165,7 +165,7 @@ class Reader:
         elif self.words and self.words[-1].text.endswith("="):
             self.at += 1
             while self.at < len(source) and source[self.at] != ")":
-                if source[self.at] in " \t\n;|&<>(":
+                if source[self.at] in " \t\r\n;|&<>(":
                     self.at += 1
                 else:
                     self.word()

@@ -1,0 +1,54 @@
+"""What a route is given, what it is, and what every response carries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from lukhas_sdk._version import __version__
+from lukhas_sdk.contract.base import PROTOCOL_VERSION
+from lukhasd.identity import Caller
+from lukhasd.parts import Parts
+
+Params = TypeVar("Params")
+Body = TypeVar("Body")
+
+ALWAYS = {
+    "X-Lukhas-Version": __version__,
+    "X-Lukhas-Protocol": str(PROTOCOL_VERSION),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""Headers of every response."""
+
+
+@dataclass
+class Service:
+    """What the API knows about itself since it was built."""
+
+    phase: Literal["ready", "stopping"] = "ready"
+    started_s: float = field(default_factory=time.monotonic)
+    cpu_at_start_s: float = field(default_factory=time.process_time)
+
+
+@dataclass(frozen=True)
+class Call(Generic[Params, Body]):
+    """One request that is who it says it is, may do this, and is of the contract's shape."""
+
+    parts: Parts
+    service: Service
+    params: Params
+    body: Body
+    who: Caller | None
+    """None on public operations alone."""
+
+    @property
+    def caller(self) -> Caller:
+        if self.who is None:
+            raise RuntimeError("a public operation has no caller")
+        return self.who
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

@@ -1,0 +1,67 @@
+"""Rate limits: so many requests per identity and allowance in each window, which begins with its first request."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lukhas_sdk.contract.base import Limit
+from lukhas_sdk.errors import RateLimitExceeded
+
+WINDOWS_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What is left to somebody in the window that is open."""
+
+    limit: Limit
+    used: int
+    ends_at_s: float
+    """Unix time."""
+    left_s: float
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used > self.limit.requests
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit.requests),
+            "X-RateLimit-Remaining": str(max(0, self.limit.requests - self.used)),
+            "X-RateLimit-Reset": str(math.ceil(self.ends_at_s)),
+            "X-RateLimit-Reset-After": str(max(1, math.ceil(self.left_s))),
+        }
+
+    def error(self) -> RateLimitExceeded:
+        name, requests, window_s = self.limit.value
+        return RateLimitExceeded(
+            f"more than {requests} requests in {window_s} s to the {name} operations",
+            hint=f"try again in {max(1, math.ceil(self.left_s))} s",
+            details={"limit": requests, "window_s": window_s},
+            retry_after_s=self.left_s,
+        )
+
+
+class Limiter:
+    """Counts in memory. The table is bounded: the window that was touched least recently goes first."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._windows: OrderedDict[tuple[str, Limit], tuple[int, float]] = OrderedDict()
+
+    def take(self, who: str, limit: Limit) -> Allowance:
+        """Counts one request of `who`, allowed or not."""
+        now = self._clock()
+        used, ends_at_s = self._windows.get((who, limit), (0, 0.0))
+        if now >= ends_at_s or ends_at_s - now > limit.window_s:  # the second: the machine's clock was set back
+            used, ends_at_s = 0, now + limit.window_s
+        used += 1
+        self._windows[who, limit] = used, ends_at_s
+        self._windows.move_to_end((who, limit))
+        if len(self._windows) > WINDOWS_KEPT:
+            self._windows.popitem(last=False)
+        return Allowance(limit, used, ends_at_s, ends_at_s - now)

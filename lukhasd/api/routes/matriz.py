@@ -1,0 +1,14 @@
+"""The pipeline."""
+
+from __future__ import annotations
+
+from lukhas_sdk.contract import matriz as contract
+from lukhas_sdk.contract.base import AnyOperation, NoParams
+from lukhasd.api.call import Call, Handler
+
+
+async def process(call: Call[NoParams, contract.ProcessRequest]) -> contract.ProcessResponse:
+    return await call.parts.pipeline.process(call.caller, call.body)
+
+
+HANDLERS: dict[AnyOperation, Handler] = {contract.PROCESS: process}
