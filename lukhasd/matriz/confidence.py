@@ -13,8 +13,8 @@ import msgspec
 
 from lukhasd.matriz.expectation import expected
 from lukhasd.matriz.extractive import Quote
-from lukhasd.memory.answerable import Logistic
 from lukhasd.memory.words import Analyser
+from lukhasd.models.logistic import Logistic
 
 
 class Coefficients(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ Vector = NDArray[np.float32]
 EMBEDDED_LIMIT = 12
 """Sentences of long memories that are embedded per answer: each costs about 10 ms of one core."""
 WHOLE_CHARS = 240
-"""A memory no longer than this is quoted whole; of a longer one, its best sentence."""
+"""A memory no longer than this, and without code, is quoted whole; of another, its best sentence."""
 OWN_SHARE = 0.5
 WORD_SHARE = 0.4
 """Of a quotation's own fit, what comes from the words it shares with the question; the rest is its cosine."""
@@ -100,7 +100,7 @@ def _rows(one: Focused, terms: Sequence[str], analyser: Analyser) -> list[_Row]:
     data = " ".join(memory.content.data.split())
     source = set(analyser.terms(source_of(memory) or ""))
     around = set(analyser.terms(data))
-    whole = len(data) <= WHOLE_CHARS
+    whole = len(data) <= WHOLE_CHARS and not sentences.FENCE.search(memory.content.data)
     rows = []
     for text in [data] if whole else sentences.split(memory.content.data):
         words = set(analyser.terms(text)) | source

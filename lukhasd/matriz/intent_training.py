@@ -14,12 +14,12 @@ import numpy as np
 
 from lukhasd.matriz.intent_classifier import INTENTS, Floats, Weights, features, softmax, with_bias
 from lukhasd.models.embedder import MiniLmEmbedder
+from lukhasd.models.logistic import calibration_error
 
 RIDGE = 0.0002
 STEPS = 2000
 RATE = 1.0
 FOLDS = 10
-BINS = 10
 
 
 def fit(rows: Floats, labels: Floats) -> Floats:
@@ -31,16 +31,6 @@ def fit(rows: Floats, labels: Floats) -> Floats:
         gradient[:-1] += RIDGE * weights[:-1]
         weights -= RATE * gradient
     return weights
-
-
-def expected_calibration_error(confidences: Floats, right: Floats) -> float:
-    """Guo et al. 2017, equation 3, over ten equal bins."""
-    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(confidences[bins == place].mean() - right[bins == place].mean()) * (bins == place).mean()
-        for place in set(bins.tolist())
-    ]
-    return float(sum(gaps))
 
 
 def main() -> None:
@@ -62,7 +52,7 @@ def main() -> None:
         weights=np.round(fit(rows, labels), 4).tolist(),
         examples=len(rows),
         cross_validated_accuracy=round(float(right.mean()), 4),
-        cross_validated_ece=round(expected_calibration_error(predicted.max(axis=1), right), 4),
+        cross_validated_ece=round(calibration_error(predicted.max(axis=1), right), 4),
     )
     Path(__file__).with_name("intent_weights.json").write_bytes(msgspec.json.encode(result) + b"\n")
     print(f"{result.examples} examples, accuracy {right.mean():.3f}, ECE {result.cross_validated_ece:.3f}")  # noqa: T201

@@ -6,7 +6,6 @@ A logistic model (Platt, 1999) over a few features of the question and the hits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from importlib import resources
 
@@ -15,19 +14,12 @@ import msgspec
 from lukhas_sdk.contract.memory import SearchHit
 from lukhasd.memory.item import leaves
 from lukhasd.memory.words import FUNCTION_WORDS, Analyser
+from lukhasd.models.logistic import Logistic
 
+WORD_FEATURES = 2
 HITS_READ = 5
 CHARS_READ = 4_000
 """Of a hit and of a query: keeps the whole under a few milliseconds."""
-
-
-class Logistic(msgspec.Struct, frozen=True):
-    intercept: float
-    weights: tuple[float, ...]
-
-    def probability(self, features: Sequence[float]) -> float:
-        logit = self.intercept + sum(w * x for w, x in zip(self.weights, features, strict=True))
-        return 1.0 / (1.0 + math.exp(-max(min(logit, 30.0), -30.0)))
 
 
 class Coefficients(msgspec.Struct, frozen=True):

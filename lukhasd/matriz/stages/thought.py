@@ -25,6 +25,8 @@ from lukhasd.models.language import LanguageModel, ModelError
 
 ANSWERS_FROM = 0.5
 """Probability from which memory is said to answer: more likely than not."""
+MAY_ANSWER_FROM = 0.1
+"""Below it memory is said not to answer, and only the nearest quotation is shown; between the two, that it may not."""
 QUOTES: dict[str, int] = {"brief": 1, "moderate": 3, "detailed": 6}
 INTRODUCTION: dict[str, str] = {
     "plain": "From memory:",
@@ -94,10 +96,13 @@ class Thinker:
         score = quotes[0].score
         probability = self.confidence.probability(recollection.query, quotes, self.analyser)
         answers = probability is None or probability >= ANSWERS_FROM
-        quotes = extractive.order(quotes, mode)
         introduction = INTRODUCTION[preferences.response_style]
         if not answers:
-            introduction = f"{nothing_answers(recollection, self.analyser)}\nThe nearest that it holds:"
+            unlikely = probability is not None and probability < MAY_ANSWER_FROM
+            quotes = quotes[:1] if unlikely else quotes
+            told = nothing_answers(recollection, self.analyser) if unlikely else "Memory may not answer this."
+            introduction = f"{told}\nThe nearest that it holds:"
+        quotes = extractive.order(quotes, mode)
         count = f"{len(quotes)} {'sentence' if len(quotes) == 1 else 'sentences'}"
         return Draft(
             extractive.write(quotes, mode=mode, introduction=introduction),

@@ -1,0 +1,117 @@
+"""Questions whose answering memories are known, for fitting and checking what says whether memory answers.
+
+Two sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; and the
+fact-update development set (gzipped JSON lines, Apache-2.0), ten facts a question. Each of its questions is asked
+twice, with and without the facts that answer it: the people stay, so that the unanswerable half is hard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lukhas_sdk.contract.memory import MemoryContent, SearchHit, SearchRequest, StoreRequest
+from lukhasd.database import Database
+from lukhasd.memory.store import MemoryStore
+from lukhasd.models.embedder import Embedder
+from lukhasd.records.metrics import Metrics
+
+NOTES_OWNER = "notes"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Asked of `owner`'s memories. `answers` are the texts that answer; hits with a `hidden` text are taken out.
+    Questions of one `group` belong on one side of a validation."""
+
+    owner: str
+    text: str
+    answers: frozenset[str]
+    hidden: frozenset[str]
+    group: int
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    items: dict[str, list[StoreRequest]]
+    """By owner."""
+    questions: list[Question]
+
+
+def read_notes(folder: Path) -> QuestionSet:
+    notes = {row["id"]: row for row in _rows((folder / "notes.jsonl").read_text(encoding="utf-8").splitlines())}
+    questions = []
+    groups: dict[str, int] = {}
+    rows = _rows((folder / "questions.jsonl").read_text(encoding="utf-8").splitlines())
+    for place, row in enumerate(rows):
+        group = groups.setdefault(row["answers"][0] if row["answers"] else f"none {place}", len(groups))
+        answers = frozenset(notes[number]["text"] for number in row["answers"])
+        questions.append(Question(NOTES_OWNER, row["question"], answers, frozenset(), group))
+    return QuestionSet({NOTES_OWNER: [_note(row) for row in notes.values()]}, questions)
+
+
+def read_facts(file: Path) -> QuestionSet:
+    items: dict[str, list[StoreRequest]] = {}
+    questions = []
+    groups: dict[tuple[str, ...], int] = {}
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for row in _rows(lines):
+            extra = row["agent_args"]["extra"]
+            facts = tuple(extra["facts"])
+            group = groups.setdefault(facts, len(groups))
+            owner = f"facts {group}"
+            items[owner] = [StoreRequest(content=MemoryContent(type="semantic", data=fact)) for fact in facts]
+            answers = frozenset(facts[place] for place in extra["supporting_fact_indices"])
+            questions.append(Question(owner, row["input"], answers, frozenset(), group))
+            questions.append(Question(owner, row["input"], frozenset(), answers, group))
+    return QuestionSet(items, questions)
+
+
+@asynccontextmanager
+async def filled_store(questions: QuestionSet, embedder: Embedder) -> AsyncIterator[MemoryStore]:
+    """A store of its own that holds the set's memories, with their vectors."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database.open(Path(folder) / "questions.duckdb")
+        store = await MemoryStore.open(database=database, folder=Path(folder), embedder=embedder, metrics=Metrics())
+        try:
+            for owner, items in questions.items.items():
+                await store.import_items(owner, items)
+            await store.wait_for_vectors(1200)
+            yield store
+        finally:
+            await store.close()
+            database.close()
+
+
+async def find(store: MemoryStore, question: Question, limit: int) -> Sequence[SearchHit]:
+    """At most `limit` hits, none of them hidden."""
+    request = SearchRequest(query=question.text, limit=limit + len(question.hidden))
+    hits = (await store.search(question.owner, request)).results
+    return [hit for hit in hits if hit.content.data not in question.hidden][:limit]
+
+
+def parse_arguments(description: str | None) -> tuple[QuestionSet, QuestionSet]:
+    """The notes and the facts that the command line names."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notes", type=Path, metavar="NOTES", help="the folder tests/data/questions")
+    parser.add_argument("facts", type=Path, metavar="FACTS", help="the fact-update development set, .jsonl.gz")
+    given = parser.parse_args()
+    return read_notes(given.notes), read_facts(given.facts)
+
+
+def _note(row: dict[str, Any]) -> StoreRequest:
+    context = {name: row[name] for name in ("speaker", "timestamp", "source", "heading") if row.get(name)}
+    happened = bool(row.get("speaker")) or row["style"] == "diary"
+    content = MemoryContent(type="episodic" if happened else "semantic", data=row["text"], context=context)
+    return StoreRequest(content=content, tags=row.get("tags", []))
+
+
+def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines]
