@@ -35,7 +35,7 @@ def new_trace_id() -> str:
 def render(error: Exception, trace_id: str) -> web.Response:
     """The response that says `error`. One that is our own fault is logged in full and shows only its trace id."""
     known = _known(error)
-    if known is None or (known.status >= 500 and known.code == "INTERNAL_ERROR"):
+    if known is None or known.status == 500:
         logger.error("request failed", exc_info=error, extra={"trace_id": trace_id})
         known = LukhasError(
             "The daemon failed at this; its log has the reason under the trace id.",

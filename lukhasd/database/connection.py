@@ -177,13 +177,26 @@ class Database:
             results = _run(cursor, group)
         except BaseException as error:
             if len(group) == 1:
-                group[0].done.set_exception(error)
+                group[0].done.set_exception(_explained(error))
                 return
             for job in group:
                 self._commit(cursor, [job])
             return
         for job, result in zip(group, results, strict=True):
             job.done.set_result(result)
+
+
+def _explained(error: BaseException) -> BaseException:
+    """A write that the disk refused as an error that says so; any other as it is."""
+    if isinstance(error, duckdb.Error) and "Could not write file" in str(error):
+        full = LukhasError(
+            "the database cannot be written: is the disk full?",
+            status=507,
+            hint="free some space and try again; nothing that was stored before is lost. See: lukhas doctor",
+        )
+        full.__cause__ = error
+        return full
+    return error
 
 
 def _run(cursor: Cursor, group: list[Job]) -> list[Any]:
