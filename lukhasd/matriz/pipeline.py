@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
-from lukhas_sdk.contract.base import TierLabel
+from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.matriz import (
     STAGES,
     ConstellationConfig,
@@ -28,7 +29,7 @@ from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages import action, attention, intent, risk
-from lukhasd.matriz.stages.memory import recollect
+from lukhasd.matriz.stages.memory import Candidate, recollect
 from lukhasd.matriz.stages.thought import Thinker
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.words import Analyser
@@ -37,7 +38,21 @@ from lukhasd.models.embedder import Embedder
 from lukhasd.records.compliance import compliance
 from lukhasd.records.metrics import Metrics
 
-Output = TypeVar("Output")
+
+class StageOutput(Protocol):
+    """What every stage gives besides its own."""
+
+    @property
+    def step(self) -> str: ...
+
+    @property
+    def confidence(self) -> float | None: ...
+
+    @property
+    def reasons(self) -> Reasons: ...
+
+
+Output = TypeVar("Output", bound=StageOutput)
 
 
 @dataclass
@@ -49,22 +64,21 @@ class _Trace:
 
     async def stage(self, name: StageName, work: Awaitable[Output]) -> Output:
         started = perf_counter()
-        output: Any = await work
+        output = await work
         duration_ms = (perf_counter() - started) * 1000
         self.metrics.record(f"stage.{name}", duration_ms)
-        tier: TierLabel | None = output.tier.label if name == "intent" else None
         self.rows.append(
             TraceRow(
                 stage=name,
                 step=output.step,
                 confidence=output.confidence,
                 processing_time_ms=duration_ms,
-                ethics_score=getattr(output, "ethics_score", None),
-                auth_tier=tier,
+                ethics_score=output.ethics_score if isinstance(output, risk.Judgement) else None,
+                auth_tier=output.tier.label if isinstance(output, intent.Permission) else None,
                 reasons=output.reasons,
             )
         )
-        return output  # type: ignore[no-any-return]
+        return output
 
 
 class Pipeline:
@@ -181,18 +195,22 @@ class Pipeline:
     async def active_sessions(self) -> int:
         return await self._folds.active_sessions()
 
-    async def _attend(self, caller: Caller, request: ProcessRequest, candidates: Any) -> attention.Focus:
+    async def _attend(
+        self, caller: Caller, request: ProcessRequest, candidates: Sequence[Candidate]
+    ) -> attention.Focus:
         vectors = await self._memory.vectors(caller.identity_id, [one.memory.memory_id for one in candidates])
         options = request.pipeline_options
-        work: Callable[[], attention.Focus] = lambda: attention.attend(  # noqa: E731
-            candidates,
-            vectors,
-            embedder=self._embedder,
-            focus=options.attention_focus,
-            creative=options.thought_mode == "creative",
-            budget_tokens=self._settings.context_tokens,
+        return await asyncio.to_thread(
+            partial(
+                attention.attend,
+                candidates,
+                vectors,
+                embedder=self._embedder,
+                focus=options.attention_focus,
+                creative=options.thought_mode == "creative",
+                budget_tokens=self._settings.context_tokens,
+            )
         )
-        return await asyncio.to_thread(work)
 
     async def _previous(self, caller: Caller, request: ProcessRequest) -> Interaction | None:
         context = request.context

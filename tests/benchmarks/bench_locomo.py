@@ -15,7 +15,7 @@ import gzip
 import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -131,16 +131,19 @@ def report(rows: Sequence[Row]) -> None:
         print(f"  mean {np.mean(given):.3f} where answerable, {np.mean(refused):.3f} where not")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def chosen(description: str | None, small_questions: int) -> Iterator[tuple[Conversation, int | None]]:
+    """The conversations that the command line names, and how many questions of each to ask (None: all)."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--conversations", type=int, default=1)
-    parser.add_argument("--small", action="store_true", help=f"only {SMALL_QUESTIONS} questions of each")
+    parser.add_argument("--small", action="store_true", help=f"only {small_questions} questions of each")
     given = parser.parse_args()
-    rows: list[Row] = []
     for conversation in read_conversations(given.data, given.conversations):
-        rows += asyncio.run(ask(conversation, questions=SMALL_QUESTIONS if given.small else None))
-    report(rows)
+        yield conversation, small_questions if given.small else None
+
+
+def main() -> None:
+    report([row for one, count in chosen(__doc__, SMALL_QUESTIONS) for row in asyncio.run(ask(one, questions=count))])
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:

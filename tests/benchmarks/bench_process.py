@@ -9,7 +9,6 @@ beside the first three turns by words alone (BM25) of the same store. For measur
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -21,7 +20,7 @@ from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
 import numpy as np
-from bench_locomo import UNANSWERABLE, Conversation, Question, interval, read_conversations
+from bench_locomo import UNANSWERABLE, Conversation, Question, chosen, interval
 
 from lukhas_sdk import LukhasClient
 from lukhas_sdk.paths import Paths
@@ -106,15 +105,7 @@ def report(rows: Sequence[Row]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--conversations", type=int, default=1)
-    parser.add_argument("--small", action="store_true", help=f"only {SMALL_QUESTIONS} questions of each")
-    given = parser.parse_args()
-    rows: list[Row] = []
-    for conversation in read_conversations(given.data, given.conversations):
-        rows += ask(conversation, SMALL_QUESTIONS if given.small else None)
-    report(rows)
+    report([row for one, count in chosen(__doc__, SMALL_QUESTIONS) for row in ask(one, count)])
 
 
 if __name__ == "__main__":
