@@ -174,6 +174,7 @@ def _open_session(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it keeps 140 MB for good, and saves a tenth of the time
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
