@@ -90,7 +90,8 @@ class SearchRequest(Request, frozen=True):
 class SearchHit(Response, frozen=True):
     memory_id: str
     relevance_score: float
-    """Score mix in [0, 1]: 0.5 · BM25/max + 0.5 · min-max cosine. It ranks; it is not a probability."""
+    """Score mix in [0, 1]: 0.5 · BM25/max + 0.5 · min-max cosine; BM25/max alone while the memory's vector is pending.
+    It ranks; it is not a probability."""
     content: MemoryContent
     """Without its context; see `context`."""
     context: dict[str, Any] | None

@@ -23,7 +23,7 @@ MEANING_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Ranked:
-    """`score` = `text_score` + `vector_score`, each at most its weight; `cosine` is the raw one."""
+    """`score` = `text_score` + `vector_score`, each at most its weight; `cosine` is the raw one, None while pending."""
 
     row_id: int
     score: float
@@ -70,7 +70,8 @@ class Ranker:
 
     def rank(self, query: str, vector: NDArray[np.float32] | None, chosen: Selection, limit: int) -> Ranking:
         """`0.5 · BM25 / max + 0.5 · min-max cosine` over the candidates: the nearest by words and by meaning among the
-        chosen. Without `vector`, by words alone. Equal scores: the older first."""
+        chosen. Without `vector`, and for a memory whose own is pending, words carry the whole score. Equal scores: the
+        older first."""
         with self._lock:
             allowed = self._catalogue.select(chosen)
             view = self.text.view(query, allowed)
@@ -117,12 +118,12 @@ def _mix(words: dict[int, float], cosines: dict[int, float]) -> list[Ranked]:
     lowest, highest = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     ranked = []
     for row_id in words.keys() | cosines.keys():
-        text = WORDS_WEIGHT * words[row_id] / best_words if row_id in words and best_words > 0 else 0.0
         cosine = cosines.get(row_id)
+        weight = WORDS_WEIGHT if cosine is not None else 1.0
+        text = weight * words[row_id] / best_words if row_id in words and best_words > 0 else 0.0
         meaning = None
         if cosine is not None:
             span = highest - lowest
             meaning = MEANING_WEIGHT * ((cosine - lowest) / span if span > 0 else 1.0)
-        score = min(text + (meaning or 0.0), 1.0)
-        ranked.append(Ranked(row_id, score, text, meaning, cosine))
+        ranked.append(Ranked(row_id, min(text + (meaning or 0.0), 1.0), text, meaning, cosine))
     return sorted(ranked, key=lambda hit: (-hit.score, hit.row_id))

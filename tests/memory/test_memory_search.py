@@ -52,13 +52,30 @@ async def test_found_by_words_at_once_and_by_meaning_later(stores: Any, word_bag
         early = await store.search("ada", SearchRequest(query="entanglement"))
         assert early.pending_vectors == store.pending_vectors() == 1
         assert (early.results[0].vector_score, early.results[0].cosine) == (None, None)
-        assert early.results[0].relevance_score == early.results[0].text_score == 0.5
+        assert early.results[0].relevance_score == early.results[0].text_score == 1.0
         assert not await store.wait_for_vectors(0.01)
         gate.open.set()
         assert await store.wait_for_vectors(10)
         late = (await store.search("ada", SearchRequest(query="entanglement"))).results[0]
         assert late.cosine is not None and 0 < late.cosine < 1
         assert late.vector_score is not None and late.relevance_score == late.text_score + late.vector_score
+
+
+async def test_the_one_that_holds_the_word_comes_before_the_nearest_by_meaning(
+    stores: Any, word_bag: Any, make_memory: Any
+) -> None:
+    """Also while its vector is pending and the other's is not."""
+    gate = Gate(word_bag)
+    gate.open.set()
+    async with stores.open(gate) as store:
+        await store.store("ada", make_memory("a memory somewhat near"))
+        assert await store.wait_for_vectors(10)
+        gate.open.clear()
+        pending = await store.store("ada", make_memory("a memory of invoice 4711"))
+        found = await store.search("ada", SearchRequest(query="4711"))
+        gate.open.set()
+        assert found.results[0].memory_id == pending.memory_id
+        assert found.results[0].relevance_score > found.results[1].relevance_score
 
 
 async def test_the_tail_ranks_as_the_index_does(store: MemoryStore, make_memory: Any) -> None:
