@@ -52,6 +52,8 @@ def verify(caller: Caller, request: ProcessRequest, draft: Draft, classifier: In
         )  # fmt: skip
     if intent == "act":
         step += "; no tool is registered, so nothing but a response is given"
+    if intent == "remember" and kind != "remember":
+        step += "; nothing is stored: action_type remember does that"
     step += f"; {_gives_what_was_asked(request.input, draft)}"
     return Permission(intent, probability, caller.tier, step, reasons)
 
