@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -26,6 +27,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     flags: dict[str, Any] = {"daemon.port": options.port, "daemon.log_level": options.log_level}
+    os.umask(0o077)  # whatever a library beside us writes is the user's alone
     try:
         paths = resolve_paths()
         settings = load(paths, {key: value for key, value in flags.items() if value is not None})

@@ -39,7 +39,8 @@ class Tier(enum.IntEnum):
 
 TierLabel = Literal["ΛGUEST", "ΛUSER", "ΛULTRA", "ΛPRIME"]
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
+NOT_BLANK = r"\S"
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000, pattern=NOT_BLANK)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]

@@ -22,7 +22,7 @@ class GuardianAction(Request, frozen=True):
     content: Annotated[str, msgspec.Meta(max_length=1_000_000)]
     target_user: str | None = None
     context: str | None = None
-    """What the caller says it is for. A claim: recorded, and never lowers a risk."""
+    """What the caller says it is for. A claim: it never lowers a risk."""
 
 
 class ValidateRequest(Request, frozen=True):

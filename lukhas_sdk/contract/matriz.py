@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from lukhas_sdk.contract.base import (
+    NOT_BLANK,
     Limit,
     Name,
     NoParams,
@@ -43,10 +44,10 @@ class Context(Request, frozen=True):
     lambda_id: Name | None = None
     """Who asks; must be the caller's own ΛiD."""
     previous_interaction_id: Name | None = None
-    """The interaction this one follows up on; its memories are looked at first."""
+    """The interaction this one follows up on; its memories are looked at too."""
     preferences: Preferences = Preferences()
     educational: bool | None = None
-    """What the caller says it is for. A claim: recorded, and never lowers a risk."""
+    """What the caller says it is for. A claim: it never lowers a risk."""
 
 
 class PipelineOptions(Request, frozen=True):
@@ -56,7 +57,8 @@ class PipelineOptions(Request, frozen=True):
     """What to favour among the memories found, in words ("educational_content")."""
     thought_mode: ThoughtMode = "analytical"
     risk_threshold: Unit | None = None
-    """The pipeline stops when the measured risk is above it. Null: the guardian's decision alone."""
+    """The pipeline stops when the measured risk is above it. Null, or no rule with a measured precision fired: the
+    guardian's decision alone."""
     intent_verification: bool = True
     action_type: Literal["cognitive_response", "remember"] = "cognitive_response"
     """`remember` also stores the input as an episodic memory."""
@@ -73,7 +75,7 @@ class ConstellationConfig(Request, frozen=True):
 
 
 class ProcessRequest(Request, frozen=True):
-    input: Annotated[str, msgspec.Meta(min_length=1, max_length=32_000)]
+    input: Annotated[str, msgspec.Meta(min_length=1, max_length=32_000, pattern=NOT_BLANK)]
     context: Context = Context()
     pipeline_options: PipelineOptions = PipelineOptions()
     constellation_config: ConstellationConfig = ConstellationConfig()
@@ -122,6 +124,8 @@ class InteractionMetadata(Response, frozen=True):
     """The language model that wrote the response, null when none did."""
     intent: Intent
     guardian_decision: Decision
+    guardian_conditions: list[str]
+    """What the caller has to see to where the decision is CONDITIONAL; each names the input or the response."""
     attention_distribution: list[AttentionShare]
     reasons: Reasons = {}
 
@@ -140,7 +144,7 @@ class ProcessResponse(Response, frozen=True):
     matriz_pipeline_trace: list[TraceRow]
     constellation_metadata: ConstellationMetadata
     memory_fold_created: str | None
-    """Null when the pipeline stopped before the action stage."""
+    """Null when the fold was not well formed, and so was quarantined."""
 
     @property
     def text(self) -> str:

@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lukhas_sdk.contract.base import Limit, Name, NoBody, NoParams, Operation, Request, Response, Tag, Text, Tier, Unit
+from lukhas_sdk.contract.base import (
+    NOT_BLANK,
+    Limit,
+    Name,
+    NoBody,
+    NoParams,
+    Operation,
+    Request,
+    Response,
+    Tag,
+    Text,
+    Tier,
+    Unit,
+)
 
 MemoryType = Literal["episodic", "semantic", "procedural", "reflective"]
 DayOrTime = Annotated[
@@ -81,7 +94,7 @@ class SearchFilters(Request, frozen=True):
 
 
 class SearchRequest(Request, frozen=True):
-    query: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+    query: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000, pattern=NOT_BLANK)]
     filters: SearchFilters = SearchFilters()
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 10
     include_context: bool = True

@@ -59,6 +59,7 @@ class HealthResponse(Response, frozen=True):
 class SystemFigures(Response, frozen=True):
     uptime_seconds: float
     total_interactions: int
+    """Ever, not since start."""
     active_sessions: int
     """Distinct session_ids with an interaction in the last 30 minutes."""
     memory_usage_gb: float

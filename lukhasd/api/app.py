@@ -97,6 +97,7 @@ def _route(
             request[ALLOWANCE] = allowance
             if allowance.exceeded:
                 raise allowance.error()
+        guard.check_tier(operation, who)
         params = decode.params(operation, request)
         body = await decode.body(operation, request)
         result = await handler(Call(parts, service, params, body, who))

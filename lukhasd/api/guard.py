@@ -94,24 +94,27 @@ def preflight_headers() -> dict[str, str]:
 
 
 async def authenticate(operation: AnyOperation, request: web.Request, identity: Identity) -> Caller | None:
-    """Who calls; None on a public operation. Raises InvalidToken, or InsufficientPermissions that names the tier."""
+    """Who calls; None on a public operation. Raises InvalidToken."""
     if operation.public:
         return None
     for name in (hdrs.AUTHORIZATION, "X-API-Key"):
         if len(request.headers.getall(name, [])) > 1:
             raise InvalidToken(f"the header {name} is given twice", hint="send it once")
-    caller = await identity.authenticate(
+    return await identity.authenticate(
         authorization=request.headers.get(hdrs.AUTHORIZATION),
         api_key=request.headers.get("X-API-Key"),
         over_unix_socket=over_unix_socket(request),
     )
-    if caller.tier < operation.tier:
+
+
+def check_tier(operation: AnyOperation, caller: Caller | None) -> None:
+    """Raises InsufficientPermissions that names the tier."""
+    if caller is not None and caller.tier < operation.tier:
         raise InsufficientPermissions(
             f"{operation.id} needs tier {operation.tier.label}; this credential has {caller.tier.label}",
             hint=f"use a key or login of tier {operation.tier.label}",
             details={"required_tier": operation.tier.label, "tier": caller.tier.label},
         )
-    return caller
 
 
 def count(operation: AnyOperation, request: web.Request, caller: Caller | None, limiter: Limiter) -> Allowance | None:

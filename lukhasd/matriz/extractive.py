@@ -34,7 +34,7 @@ WORTH_QUOTING = 0.6
 
 @dataclass(frozen=True)
 class Quote:
-    """`score` in [0, 1] mixes in equal parts the memory's relevance and the quotation's own fit."""
+    """`score` in [0, 1] mixes in equal parts the attention on the memory and the quotation's own fit."""
 
     memory: Memory
     text: str
@@ -68,8 +68,9 @@ def quote(
     """
     terms = analyser.query_terms(query)
     asked = " ".join(analyser.words(query))
-    rows = [row for one in focus for row in _rows(one, terms, analyser)]
-    rows.sort(key=lambda row: -(row.relevance + row.coverage))
+    most = max((one.weight for one in focus), default=1.0)
+    rows = [row for one in focus for row in _rows(one, terms, analyser, attention=one.weight / most)]
+    rows.sort(key=lambda row: -(row.attention + row.coverage))
     unknown = [row.text for row in rows if row.cosine is None][:EMBEDDED_LIMIT]
     cosines = dict(zip(unknown, _cosines(query, unknown, embedder), strict=False))
     quotes: list[Quote] = []
@@ -78,7 +79,7 @@ def quote(
         own = row.coverage if cosine is None else WORD_SHARE * row.coverage + (1 - WORD_SHARE) * max(0.0, cosine)
         asks = row.text.endswith("?") or asked in " ".join(analyser.words(row.text))
         own *= QUESTION_PENALTY if asks else 1.0
-        score = OWN_SHARE * own + (1 - OWN_SHARE) * row.relevance
+        score = OWN_SHARE * own + (1 - OWN_SHARE) * row.attention
         quotes.append(Quote(row.memory, _shorten(row.text), score, cosine, row.coverage, row.matched))
     return _distinct(sorted(quotes, key=lambda one: -one.score), analyser, limit)
 
@@ -87,13 +88,14 @@ def quote(
 class _Row:
     memory: Memory
     text: str
-    relevance: float
+    attention: float
+    """Its memory's weight over the largest."""
     cosine: float | None
     coverage: float
     matched: tuple[str, ...]
 
 
-def _rows(one: Focused, terms: Sequence[str], analyser: Analyser) -> list[_Row]:
+def _rows(one: Focused, terms: Sequence[str], analyser: Analyser, *, attention: float) -> list[_Row]:
     """What of one memory may be quoted, with the share of the question's words that it holds: in itself or in the
     memory's source, heading and speaker; a word elsewhere in the memory counts half."""
     memory = one.candidate.memory
@@ -108,7 +110,7 @@ def _rows(one: Focused, terms: Sequence[str], analyser: Analyser) -> list[_Row]:
         nearby = sum(term in around for term in terms if term not in words)
         coverage = (len(matched) + 0.5 * nearby) / len(terms) if terms else 0.0
         cosine = one.candidate.cosine if whole else None
-        rows.append(_Row(memory, text, one.candidate.relevance, cosine, coverage, matched))
+        rows.append(_Row(memory, text, attention, cosine, coverage, matched))
     return rows
 
 

@@ -109,6 +109,10 @@ class Pipeline:
     async def process(self, caller: Caller, request: ProcessRequest) -> ProcessResponse:
         """Raises InsufficientPermissions, NotFound (previous interaction), MemoryDrift, ModuleTimeout or
         GuardianRejection; nothing is stored then."""
+        with self._metrics.timed("process"):
+            return await self._process(caller, request)
+
+    async def _process(self, caller: Caller, request: ProcessRequest) -> ProcessResponse:
         started = perf_counter()
         intent.authorise(caller, request)
         pillars = await self._pillars(request.constellation_config)
@@ -149,11 +153,12 @@ class Pipeline:
             ),
         )
         duration_ms = (perf_counter() - started) * 1000
-        self._metrics.record("process", duration_ms)
         reasons: dict[str, str] = {}
         if draft.answer_probability is None:
             why = "a model's draft" if draft.source == "model" else "an answer found by words alone"
             reasons["confidence"] = f"the probability of being right is not calibrated for {why}"
+        if "model" in draft.reasons:
+            reasons["model"] = draft.reasons["model"]
         verified: bool | None = None
         if request.constellation_config.t4_compliance:
             standing, why = compliance(self._metrics)
@@ -176,6 +181,7 @@ class Pipeline:
                 model=draft.model,
                 intent=permission.intent,
                 guardian_decision=judgement.decision,
+                guardian_conditions=list(judgement.conditions),
                 attention_distribution=focus.distribution(),
                 reasons=reasons,
             ),

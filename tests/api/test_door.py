@@ -159,7 +159,8 @@ async def test_health_has_no_figures_before_there_are_any(served: Served) -> Non
     assert modules["brain_hub"]["latency_ms"] is None
     assert "latency_ms" in modules["brain_hub"]["reasons"]
     assert modules["memory"]["drift_level"] is None
-    assert modules["consciousness"]["status"] == "inactive"
+    assert modules["consciousness"]["awareness_level"] is None
+    assert "awareness_level" in modules["consciousness"]["reasons"]
     served.parts.metrics.record("process", 40.0)
     modules = (await served.call("GET", "/health")).body["modules"]
     assert modules["brain_hub"]["latency_ms"] == 40.0

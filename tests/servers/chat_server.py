@@ -22,7 +22,7 @@ def answer(body: dict) -> str:
     system = body["messages"][0]["content"] if body["messages"][0]["role"] == "system" else ""
     if body["model"] == "invents":
         return "The treasure of 4711 ducats is buried in Atlantis [7]."
-    told = re.findall(r"^│ (.*)$", system, re.M)
+    told = re.findall(r"^│ (?!\()(.*)$", system, re.M)
     return f"{told[0]} [1]" if told else "The notes do not say."
 
 

@@ -59,9 +59,9 @@ async def health(call: Call[NoParams, NoBody]) -> contract.HealthResponse:
         reasons=why | _inactive(memory) | ({} if drift is not None else {"drift_level": "memory is empty"}),
     )
     consciousness = contract.ConsciousnessHealth(
-        status="inactive",
+        status=_state(pipeline),
         awareness_level=None,
-        reasons=dict.fromkeys(("status", "latency_ms", "awareness_level"), NO_AWARENESS),
+        reasons=dict.fromkeys(("latency_ms", "awareness_level"), NO_AWARENESS) | _inactive(pipeline),
     )
     return contract.HealthResponse(
         status="healthy" if guardian.active and memory.active and pipeline.active else "degraded",

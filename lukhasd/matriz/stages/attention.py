@@ -24,7 +24,7 @@ CREATIVE_DIVERSITY = 0.6
 RECENCY_HALF_LIFE_DAYS = 365.0
 RECENCY_SPAN = 0.2
 IMPORTANCE_SPAN = 0.5
-FOCUS_SHARE = 0.3
+FOCUS_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def attend(
 ) -> Focus:
     """Chooses by maximal marginal relevance until the budget of memory text is used.
 
-    weight = relevance × (1 − 0.2 + 0.2 · 2^(−age/1 year)) × (0.75 + 0.5 · importance); a focus takes 30 % of the
-    relevance by its cosine with the memory.
+    weight = relevance × (1 − 0.2 + 0.2 · 2^(−age/1 year)) × (0.75 + 0.5 · importance); a focus takes 40 % of the
+    relevance by its min-max cosine with the memories.
     """
     now = now or datetime.now(UTC)
-    aim = embedder.embed([focus.replace("_", " ")])[0] if focus else None
-    weights = {one.memory.memory_id: _weight(one, vectors, aim, now) for one in candidates}
+    nearness = _nearness(vectors, embedder.embed([focus.replace("_", " ")])[0]) if focus else {}
+    weights = {one.memory.memory_id: _weight(one, nearness, now) for one in candidates}
     left = sorted((one for one in candidates if weights[one.memory.memory_id] > 0), key=lambda one: -one.relevance)
     dropped = {one.memory.memory_id: "no weight" for one in candidates if one not in left}
     diversity = CREATIVE_DIVERSITY if creative else DIVERSITY
@@ -98,11 +98,18 @@ def concentration(weights: Sequence[float]) -> float | None:
     return max(0.0, 1.0 - entropy / math.log(len(weights)))
 
 
-def _weight(one: Candidate, vectors: dict[str, Vector], aim: Vector | None, now: datetime) -> float:
+def _nearness(vectors: dict[str, Vector], aim: Vector) -> dict[str, float]:
+    """Min-max cosine of each memory with the focus."""
+    cosines = {memory_id: float(aim @ vector) for memory_id, vector in vectors.items()}
+    lowest, highest = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
+    span = highest - lowest
+    return {memory_id: (cosine - lowest) / span if span > 0 else 1.0 for memory_id, cosine in cosines.items()}
+
+
+def _weight(one: Candidate, nearness: dict[str, float], now: datetime) -> float:
     relevance = one.relevance
-    vector = vectors.get(one.memory.memory_id)
-    if aim is not None and vector is not None:
-        relevance = (1 - FOCUS_SHARE) * relevance + FOCUS_SHARE * max(0.0, float(aim @ vector))
+    if one.memory.memory_id in nearness:
+        relevance = (1 - FOCUS_SHARE) * relevance + FOCUS_SHARE * nearness[one.memory.memory_id]
     age_days = max(0.0, (now - one.memory.metadata.event_at).total_seconds() / 86_400)
     recency = 1 - RECENCY_SPAN + RECENCY_SPAN * 2 ** (-age_days / RECENCY_HALF_LIFE_DAYS)
     importance = 1 - IMPORTANCE_SPAN / 2 + IMPORTANCE_SPAN * one.memory.metadata.importance
@@ -135,4 +142,4 @@ def _describe(
     step = f"Kept {len(kept)} memories in {used_tokens} tokens, dropped {len(dropped)}"
     if focus:
         step += f", favouring “{focus}”"
-    return confidence, step, {}
+    return confidence, step, {f"dropped {memory_id}": why for memory_id, why in dropped.items()}

@@ -10,7 +10,6 @@ from lukhas_sdk.contract.memory import Memory, SearchRequest
 from lukhas_sdk.errors import MemoryDrift
 from lukhasd.matriz.folds import FoldStore, Interaction
 from lukhasd.memory import MemoryStore
-from lukhasd.memory.words import FUNCTION_WORDS
 
 FOUND_LIMIT = 20
 HOP_SEEDS = 3
@@ -18,6 +17,9 @@ HOP_SEEDS = 3
 HOP_LIMIT = 5
 """Memories that one seed may bring in."""
 HOP_DISCOUNT = 0.5
+WAITED_FOR = 64
+WAIT_S = 2.0
+"""So many pending vectors are waited for, so long: what was just imported is then found by meaning too."""
 EXCESSIVE_DRIFT = 0.7
 LEANS_ON_BEFORE = re.compile(
     r"\b(it|its|that|those|this|these|he|him|his|she|her|hers|they|them|their|there|then|one|ones|same|else|again)\b"
@@ -53,6 +55,8 @@ async def recollect(
     query = follow_up(text, previous)
     if depth == 0:
         return Recollection(query, (), None, "Used no memory, as asked", {"confidence": "memory_depth is 0"})
+    if 0 < memory.pending_vectors() <= WAITED_FOR:
+        await memory.wait_for_vectors(WAIT_S)
     found = await memory.search(owner, SearchRequest(query=query[:10_000], limit=FOUND_LIMIT))
     probability = memory.answer_probability(query, found.results)
     memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
@@ -78,8 +82,7 @@ async def recollect(
 
 def follow_up(text: str, previous: Interaction | None) -> str:
     """What to search for: `text`, with the input before it where `text` leans on that ("and when was it?")."""
-    telling = set(re.findall(r"\w+", text.lower())) - FUNCTION_WORDS
-    if previous is None or (len(telling) > 1 and not LEANS_ON_BEFORE.search(text)):
+    if previous is None or not LEANS_ON_BEFORE.search(text):
         return text
     return f"{previous.input} {text}"
 

@@ -51,7 +51,13 @@ async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> J
             hint="rephrase the request, or raise pipeline_options.risk_threshold",
             details={**_details(worst), "decision": "REJECTED", "risk": risk, "risk_threshold": threshold},
         )
-    conditions = tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.conditions))
+    conditions = tuple(
+        dict.fromkeys(
+            f"{'response' if kind == 'response_generation' else 'input'}: {text}"
+            for (kind, _), verdict in zip(actions, verdicts, strict=True)
+            for text in verdict.conditions
+        )
+    )
     findings = sum(len(verdict.reasoning.findings) for verdict in verdicts)
     step = f"Guardian ({worst.ethics_level}) gave {worst.decision} for input and draft, {findings} findings"
     if conditions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,6 +23,8 @@ from lukhasd.memory.words import FUNCTION_WORDS, Analyser
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import Embedder, EmbedderError
 from lukhasd.models.language import LanguageModel, ModelError
+
+logger = logging.getLogger(__name__)
 
 ANSWERS_FROM = 0.5
 """Probability from which memory is said to answer: more likely than not."""
@@ -73,8 +76,17 @@ class Thinker:
         if model is None:
             return await self._extract(request, recollection, focus)
         try:
-            return await self._ask(model, request, focus, previous)
+            draft = await self._ask(model, request, focus, previous)
+            if draft.confidence:
+                return draft
+            quoted = await self._extract(request, recollection, focus)
+            if quoted.answered:
+                raise ModelError("unusable", "memory answers this, and carries nothing of what the model wrote")
+            return draft
         except ModelError as error:
+            logger.warning(
+                "the language model failed", extra={"model": model.name, "kind": error.kind, "why": str(error)}
+            )
             if self.models.on_failure == "error":
                 raise ModuleTimeout(
                     f"the language model failed: {error}",
@@ -134,7 +146,7 @@ class Thinker:
             mode=mode,
             preferences=preferences,
             previous=(previous.input, previous.response) if previous else None,
-            wrap=lambda memory: self.guardian.wrap_as_data(memory.content.data, memory_id=memory.memory_id),
+            wrap=lambda text, name: self.guardian.wrap_as_data(text, memory_id=name),
         )
         completion = await model.chat(
             messages,
@@ -144,7 +156,7 @@ class Thinker:
         )
         text = grounded.without_false_marks(completion.text, len(memories))
         used = tuple(memories[place] for place in grounded.cited(text, len(memories)))
-        support = await asyncio.to_thread(grounded.support, text, used, self.analyser)
+        support = await asyncio.to_thread(grounded.support, text, memories, self.analyser)
         step = (
             f"{completion.model} drafted in {completion.total_ms:.0f} ms"
             f" (first token after {completion.first_token_ms:.0f} ms) from {len(memories)} memories, citing {len(used)}"
@@ -153,15 +165,17 @@ class Thinker:
             step += f"; {withheld} held back because they give orders"
         reasons = {} if support.share is not None else {"confidence": "the draft makes no statement to check"}
         if support.unsupported:
-            reasons["support"] = f"not carried by a cited memory: {'; '.join(support.unsupported)}"
+            reasons["support"] = f"not carried by a memory shown: {'; '.join(support.unsupported)}"
         citations = await asyncio.to_thread(self._cite, text, used, preferences)
         return Draft(text, citations, used, "model", completion.model, support.share, None, step, reasons)
 
     async def _harmless(self, memories: Sequence[Memory]) -> tuple[list[Memory], int]:
-        """The memories without those whose text the guardian rejects as injected instructions."""
+        """The memories without those that the guardian would not let a model read as a document."""
         verdicts = await asyncio.gather(
             *(
-                self.guardian.validate(ValidateRequest(GuardianAction(type="document", content=memory.content.data)))
+                self.guardian.validate(
+                    ValidateRequest(GuardianAction(type="document", content=grounded.as_note(memory)))
+                )
                 for memory in memories
             )
         )
