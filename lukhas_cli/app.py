@@ -75,7 +75,15 @@ def run(args: list[str]) -> int:
         session.close()
 
 
+def _open_closed_streams() -> None:
+    """A shell may close any of the three (`>&-`): what is said there then goes nowhere, and the command still works."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123
+
+
 def _run(session: Session, args: list[str]) -> int:
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

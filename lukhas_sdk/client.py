@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation
-from lukhas_sdk.errors import LukhasError, from_body
+from lukhas_sdk.errors import CODES, LukhasError, from_body
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.paths import resolve as resolve_paths
-from lukhas_sdk.transport import Transport
+from lukhas_sdk.transport import Answer, Transport
 
 if TYPE_CHECKING:
     from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessResponse
@@ -81,14 +82,7 @@ class LukhasClient:
         body: Body | None = None,
     ) -> bytes:
         """Like `call`, with the answer's JSON left as it came."""
-        path = _fill(operation, params)
-        headers = {"Accept": "application/json"}
-        content = None
-        if operation.body is not NoBody:
-            headers["Content-Type"] = "application/json"
-            content = msgspec.json.encode(body)
-        if not operation.public:
-            headers["X-API-Key"] = self._key()
+        path, headers, content = self._request(operation, params, body)
         attempt = 0
         while True:
             answer = self._transport.send(operation.method, path, headers=headers, body=content)
@@ -100,6 +94,26 @@ class LukhasClient:
             if answer.status not in (429, 503) or attempt > self.retries or wait_s > LONGEST_WAIT_S:
                 raise error
             time.sleep(wait_s)
+
+    def events(
+        self,
+        operation: Operation[Params, Body, Result],
+        *,
+        params: Params | None = None,
+        body: Body | None = None,
+    ) -> Iterator[Any]:
+        """The events of an operation that streams, as `operation.stream`, until `end`. An error event is raised."""
+        path, headers, content = self._request(operation, params, body)
+        headers["Accept"] = "application/x-ndjson"
+        answer = self._transport.lines(operation.method, path, headers=headers, body=content)
+        if isinstance(answer, Answer):
+            raise _error(answer.status, answer.headers, answer.body)
+        decoder = msgspec.json.Decoder(operation.stream)
+        for line in answer:
+            event: Any = decoder.decode(line)
+            if event.type == "error":
+                raise from_body(CODES[event.error["code"]][0], {"error": event.error})
+            yield event
 
     def process(
         self,
@@ -136,6 +150,19 @@ class LukhasClient:
         from lukhas_sdk.nouns import GuardianNoun
 
         return GuardianNoun(self)
+
+    def _request(
+        self, operation: Operation[Any, Any, Any], params: Any, body: Any
+    ) -> tuple[str, dict[str, str], bytes | None]:
+        """Path, headers and body."""
+        headers = {"Accept": "application/json"}
+        content = None
+        if operation.body is not NoBody:
+            headers["Content-Type"] = "application/json"
+            content = msgspec.json.encode(body)
+        if not operation.public:
+            headers["X-API-Key"] = self._key()
+        return _fill(operation, params), headers, content
 
     def _key(self) -> str:
         if self._api_key is None:

@@ -24,7 +24,9 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DaemonSettings(Section, frozen=True):
-    host: Annotated[str, Meta(description="Address to listen on; only loopback addresses are served")] = "127.0.0.1"
+    host: Annotated[Literal["127.0.0.1", "localhost", "::1"], Meta(description="Loopback address to listen on")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 listens on the unix socket alone")] = 8000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is logged")
@@ -33,8 +35,12 @@ class DaemonSettings(Section, frozen=True):
     log_backups: Annotated[int, Meta(ge=0, le=100, description="Rotated logs that are kept")] = 3
     body_limit_bytes: Annotated[int, Meta(ge=1024, description="Largest request body that is read")] = 8_388_608
     max_connections: Annotated[int, Meta(ge=8, description="TCP connections served at once")] = 256
-    header_timeout_s: Annotated[float, Meta(gt=0, description="Time a client has to send a request's head")] = 10.0
-    drain_timeout_s: Annotated[float, Meta(ge=0, description="Time open requests have to finish on stop")] = 10.0
+    header_timeout_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Time a client has to send a request's head")
+    ] = 10.0
+    drain_timeout_s: Annotated[float, Meta(ge=0, le=3600, description="Time open requests have to finish on stop")] = (
+        10.0
+    )
     allowed_origins: Annotated[
         list[str], Meta(description="Web origins besides our own that may call, as http://host:port")
     ] = []
@@ -66,7 +72,11 @@ class IdentitySettings(Section, frozen=True):
 
 class ModelSettings(Section, frozen=True):
     base_url: Annotated[
-        str, Meta(description="OpenAI-compatible endpoint, as http://127.0.0.1:11434/v1; empty: none")
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            description="OpenAI-compatible endpoint, as http://127.0.0.1:11434/v1; empty: none",
+        ),
     ] = ""
     name: Annotated[str, Meta(description="Model to ask at that endpoint")] = ""
     timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Time a draft may take")] = 60.0

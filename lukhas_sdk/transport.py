@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,29 @@ class Transport:
             if reused and (method in IDEMPOTENT or isinstance(error, BrokenPipeError)):
                 return self.send(method, path, headers=headers, body=body)
             raise self._unreachable(error) from error
+
+    def lines(self, method: str, path: str, *, headers: dict[str, str], body: bytes | None) -> Answer | Iterator[bytes]:
+        """Like `send` for an answer that comes line by line; one that is no stream is given whole."""
+        self.close()
+        try:
+            self._connection.request(method, self._prefix + path, body=body, headers=headers)
+            response = self._connection.getresponse()
+            if response.getheader("Content-Type") != "application/x-ndjson":
+                named = {name.lower(): value for name, value in response.getheaders()}
+                return Answer(response.status, named, response.read())
+        except (http.client.HTTPException, OSError) as error:
+            self.close()
+            raise self._unreachable(error) from error
+        return self._read_lines(response)
+
+    def _read_lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        try:
+            while line := response.readline():
+                yield line
+        except (http.client.HTTPException, OSError) as error:
+            raise self._unreachable(error) from error
+        finally:
+            self.close()
 
     def close(self) -> None:
         self._connection.close()

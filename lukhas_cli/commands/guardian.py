@@ -62,7 +62,10 @@ def validate(
     Prints the decision, then one line per reason: rule, category, place in the text, what the rule says. Put `--`
     before a text that begins with a dash.
     """
-    action = GuardianAction(type=type, content=_content(text, file), context=claim)
+    content = _content(text, file)
+    if not content.strip():
+        raise ValidationError("there is nothing to judge", field="TEXT", hint="give some text, - or --file PATH")
+    action = GuardianAction(type=type, content=content, context=claim)
     verdict = session_of(context).call(VALIDATE, body=ValidateRequest(action=action, ethics_level=ethics_level))
     return Outcome(verdict, lambda screen: _show_verdict(screen, verdict), EXITS[verdict.decision])
 

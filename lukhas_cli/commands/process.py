@@ -9,7 +9,7 @@ import typer
 from lukhas_cli.command import command, new_app, session_of
 from lukhas_cli.inputs import read_text
 from lukhas_cli.outcome import Outcome
-from lukhas_cli.render.progress import running
+from lukhas_cli.render.progress import staging
 from lukhas_cli.render.trace import show_answer
 from lukhas_sdk.contract.matriz import (
     PROCESS,
@@ -18,8 +18,10 @@ from lukhas_sdk.contract.matriz import (
     PipelineOptions,
     Preferences,
     ProcessRequest,
+    ProcessResponse,
     ThoughtMode,
 )
+from lukhas_sdk.errors import DaemonUnreachable
 
 app = new_app()
 
@@ -60,7 +62,11 @@ def process(
         Literal["brief", "moderate", "detailed"], typer.Option(help="How much the response may hold.")
     ] = "moderate",
     verify_intent: Annotated[
-        bool, typer.Option("--verify-intent/--no-verify-intent", help="Check that the caller may do what is asked.")
+        bool,
+        typer.Option(
+            "--verify-intent/--no-verify-intent",
+            help="Classify the intent and check that the draft gives what was asked.",
+        ),
     ] = True,
     remember: Annotated[bool, typer.Option("--remember", help="Also store the input as an episodic memory.")] = False,
 ) -> Outcome:
@@ -87,7 +93,13 @@ def process(
         ),
     )
     own = session_of(context)
+    answer: ProcessResponse | None = None
     client = own.client
-    with running(" → ".join(STAGES)):
-        answer = client.call(PROCESS, body=request)
+    with staging(STAGES) as advance:
+        for event in client.events(PROCESS, body=request):
+            if event.row is not None:
+                advance(event.row.stage, event.row.step, event.row.processing_time_ms)
+            answer = event.result or answer
+    if answer is None:
+        raise DaemonUnreachable("the answer broke off", hint="see: lukhas daemon logs")
     return Outcome(answer, lambda screen: show_answer(screen, answer))

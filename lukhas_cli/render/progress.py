@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,48 @@ def running(label: str) -> Iterator[None]:
     ) as progress:  # fmt: skip
         progress.add_task(label)
         yield
+
+
+@contextmanager
+def staging(stages: Sequence[str]) -> Iterator[Callable[[str, str, float], None]]:
+    """The stages as they end, each with what it did and its time; the one that runs has a spinner."""
+    if not sys.stderr.isatty():
+        yield lambda stage, step, duration_ms: None
+        return
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.table import Table
+    from rich.text import Text
+
+    from lukhas_cli.render.text import one_line
+
+    done: dict[str, tuple[str, float]] = {}
+
+    def view() -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
+        table.add_column(width=1)
+        table.add_column(no_wrap=True, style="cyan")
+        table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column(justify="right", no_wrap=True)
+        runs = next((stage for stage in stages if stage not in done), None)
+        for stage in stages:
+            if stage in done:
+                step, duration_ms = done[stage]
+                table.add_row(Text("✓", style="green"), stage, Text(one_line(step)), f"{duration_ms:.0f} ms")
+            else:
+                table.add_row(
+                    spinner if stage == runs else "", Text(stage, style="" if stage == runs else "dim"), "", ""
+                )
+        return table
+
+    spinner = Spinner("dots")
+    with Live(view(), console=_console(), transient=True, refresh_per_second=12) as live:
+
+        def advance(stage: str, step: str, duration_ms: float) -> None:
+            done[stage] = (step, duration_ms)
+            live.update(view())
+
+        yield advance
 
 
 @contextmanager

@@ -87,10 +87,24 @@ class Operation(Generic[Params, Body, Result]):
     `params` names path parameters (those in `path`) and query parameters (the rest); `body` is the JSON
     request; `result` the JSON answer with status 200. `limit` None means the operation is not limited.
     `errors` lists the codes beyond those every operation can give (see `lukhas_sdk.errors.COMMON`).
-    `public` operations answer without any credential.
+    `public` operations answer without any credential. `stream` is the event of an operation that can also answer
+    line by line, to `Accept: application/x-ndjson`.
     """
 
-    __slots__ = ("body", "errors", "id", "limit", "method", "params", "path", "public", "result", "summary", "tier")
+    __slots__ = (
+        "body",
+        "errors",
+        "id",
+        "limit",
+        "method",
+        "params",
+        "path",
+        "public",
+        "result",
+        "stream",
+        "summary",
+        "tier",
+    )
 
     def __init__(
         self,
@@ -106,6 +120,7 @@ class Operation(Generic[Params, Body, Result]):
         limit: Limit | None,
         errors: tuple[str, ...] = (),
         public: bool = False,
+        stream: type[Response] | None = None,
     ) -> None:
         self.id = id
         self.method = method
@@ -118,6 +133,7 @@ class Operation(Generic[Params, Body, Result]):
         self.limit = limit
         self.errors = errors
         self.public = public
+        self.stream = stream
 
     def __repr__(self) -> str:
         return f"Operation({self.id})"

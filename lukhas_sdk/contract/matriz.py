@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -155,10 +155,20 @@ class ProcessResponse(Response, frozen=True):
         return self.metadata.confidence
 
 
+class ProcessEvent(Response, frozen=True):
+    """One line of a streamed answer: a trace row as each stage ends, then the result or an error, then the end."""
+
+    type: Literal["trace", "result", "error", "end"]
+    row: TraceRow | None = None
+    result: ProcessResponse | None = None
+    error: dict[str, Any] | None = None
+    """The reference's error object."""
+
+
 PROCESS = Operation(
     "matriz.process", "POST", "/matriz/process", "Send one input through the six stages.",
     params=NoParams, body=ProcessRequest, result=ProcessResponse, tier=Tier.USER, limit=Limit.PROCESS,
-    errors=("GUARDIAN_REJECTION", "MODULE_TIMEOUT", "MEMORY_DRIFT_EXCESSIVE", "NOT_FOUND"),
+    errors=("GUARDIAN_REJECTION", "MODULE_TIMEOUT", "MEMORY_DRIFT_EXCESSIVE", "NOT_FOUND"), stream=ProcessEvent,
 )  # fmt: skip
 
 OPERATIONS = (PROCESS,)

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 from lukhas_sdk.contract.base import API_PREFIX, AnyOperation
 from lukhas_sdk.contract.operations import ALL
 from lukhas_sdk.errors import LukhasError
-from lukhasd.api import decode, guard
+from lukhasd.api import decode, guard, streams
 from lukhasd.api.call import ALWAYS, Call, Handler, Service
 from lukhasd.api.connection import Connection
 from lukhasd.api.errors import new_trace_id, render
@@ -23,6 +23,7 @@ from lukhasd.parts import Parts
 
 SERVICE = web.AppKey("service", Service)
 ALLOWANCE = web.RequestKey("allowance", Allowance)
+TRACE_ID = web.RequestKey("trace_id", str)
 
 
 def build_app(parts: Parts) -> web.Application:
@@ -57,7 +58,7 @@ def _door(parts: Parts) -> Middleware:
 
     @web.middleware
     async def door(request: web.Request, handler: Next) -> web.StreamResponse:
-        trace_id = new_trace_id()
+        trace_id = request[TRACE_ID] = new_trace_id()
         origin = None
         connection = request.protocol
         if isinstance(connection, Connection):
@@ -90,8 +91,8 @@ def _door(parts: Parts) -> Middleware:
 
 def _route(
     operation: AnyOperation, handler: Handler, *, parts: Parts, service: Service, limiter: Limiter
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def route(request: web.Request) -> web.Response:
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def route(request: web.Request) -> web.StreamResponse:
         who = await guard.authenticate(operation, request, parts.identity)
         if allowance := guard.count(operation, request, who, limiter):
             request[ALLOWANCE] = allowance
@@ -100,6 +101,14 @@ def _route(
         guard.check_tier(operation, who)
         params = decode.params(operation, request)
         body = await decode.body(operation, request)
+        if operation.stream and streams.wanted(request):
+            headers = allowance.headers() if allowance else {}
+            return await streams.respond(
+                request,
+                lambda emit: handler(Call(parts, service, params, body, who, emit)),
+                event=operation.stream,
+                headers={**headers, "X-Trace-Id": request[TRACE_ID]},
+            )
         result = await handler(Call(parts, service, params, body, who))
         if not isinstance(result, operation.result):
             raise LukhasError(f"{operation.id} gave a {type(result).__name__}, not a {operation.result.__name__}")

@@ -43,6 +43,8 @@ class Call(Generic[Params, Body]):
     body: Body
     who: Caller | None
     """None on public operations alone."""
+    emit: Callable[[Any], None] = lambda event: None
+    """Sends an event of a streamed answer; without a stream it goes nowhere."""
 
     @property
     def caller(self) -> Caller:

@@ -16,6 +16,7 @@ from lukhas_sdk.contract.operations import ALL
 from lukhas_sdk.contract.system import OpenApiDocument
 from lukhas_sdk.errors import CODES, COMMON
 from lukhasd.api.errors import ErrorBody
+from lukhasd.api.streams import NDJSON
 
 REF = "#/components/schemas/{name}"
 SCHEMES: dict[str, Any] = {
@@ -48,6 +49,7 @@ OTHER_STATUSES = {
 def document() -> OpenApiDocument:
     bodies = {operation.body for operation in ALL if operation.body is not NoBody}
     types: set[type] = {ErrorBody, *bodies, *(operation.result for operation in ALL)}
+    types |= {operation.stream for operation in ALL if operation.stream}
     _, schemas = msgspec.json.schema_components(sorted(types, key=lambda kind: kind.__name__), ref_template=REF)
     paths: dict[str, Any] = {}
     for operation in ALL:
@@ -103,7 +105,7 @@ def _responses(operation: AnyOperation) -> dict[str, Any]:
         "200": {
             "description": (summary or operation.summary).splitlines()[0],
             "headers": _headers(*ALWAYS, *limited),
-            "content": _json(operation.result),
+            "content": _json(operation.result) | (_json(operation.stream, NDJSON) if operation.stream else {}),
         }
     }
     for status, description in sorted(_errors(operation).items()):
@@ -132,8 +134,8 @@ def _headers(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _json(kind: type) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": REF.format(name=kind.__name__)}}}
+def _json(kind: type, media_type: str = "application/json") -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": REF.format(name=kind.__name__)}}}
 
 
 def _tag(operation: AnyOperation) -> str:

@@ -47,6 +47,13 @@ class Call:
 Job = Append | Call
 
 
+def _way_out(path: Path) -> str:
+    copies = sorted(path.parent.glob(f"{path.name}.before-*"))
+    if copies:
+        return f"is another daemon using it, or the disk full? A copy from before the last upgrade: {copies[-1]}"
+    return f"is another daemon using it, or the disk full? If it is damaged, move it away and restore it: {path}"
+
+
 def insert_rows(cursor: Cursor, table: str, columns: Columns) -> None:
     """Inserts rows given as columns (name → one value per row) in one statement, whatever their number.
 
@@ -96,7 +103,7 @@ class Database:
         except duckdb.Error as error:
             raise LukhasError(
                 f"the database {path} cannot be opened: {error}",
-                hint="is another daemon using it, or the disk full? Its last good copy is beside it, as *.before-*",
+                hint=_way_out(path),
             ) from error
         path.chmod(0o600)
         connection = migrations.apply(connection, path, options)

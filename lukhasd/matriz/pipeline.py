@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -60,6 +60,7 @@ class _Trace:
     """Collects the rows of one interaction."""
 
     metrics: Metrics
+    on_row: Callable[[TraceRow], None]
     rows: list[TraceRow] = field(default_factory=list)
 
     async def stage(self, name: StageName, work: Awaitable[Output]) -> Output:
@@ -67,17 +68,17 @@ class _Trace:
         output = await work
         duration_ms = (perf_counter() - started) * 1000
         self.metrics.record(f"stage.{name}", duration_ms)
-        self.rows.append(
-            TraceRow(
-                stage=name,
-                step=output.step,
-                confidence=output.confidence,
-                processing_time_ms=duration_ms,
-                ethics_score=output.ethics_score if isinstance(output, risk.Judgement) else None,
-                auth_tier=output.tier.label if isinstance(output, intent.Permission) else None,
-                reasons=output.reasons,
-            )
+        row = TraceRow(
+            stage=name,
+            step=output.step,
+            confidence=output.confidence,
+            processing_time_ms=duration_ms,
+            ethics_score=output.ethics_score if isinstance(output, risk.Judgement) else None,
+            auth_tier=output.tier.label if isinstance(output, intent.Permission) else None,
+            reasons=output.reasons,
         )
+        self.rows.append(row)
+        self.on_row(row)
         return output
 
 
@@ -106,18 +107,19 @@ class Pipeline:
         self._settings = settings
         self._thinker = Thinker(models, guardian, embedder, Analyser(), confidence)
 
-    async def process(self, caller: Caller, request: ProcessRequest) -> ProcessResponse:
+    async def process(
+        self, caller: Caller, request: ProcessRequest, *, on_row: Callable[[TraceRow], None] = lambda row: None
+    ) -> ProcessResponse:
         """Raises InsufficientPermissions, NotFound (previous interaction), MemoryDrift, ModuleTimeout or
-        GuardianRejection; nothing is stored then."""
+        GuardianRejection; nothing is stored then. `on_row` is called as each stage ends."""
         with self._metrics.timed("process"):
-            return await self._process(caller, request)
+            return await self._process(caller, request, _Trace(self._metrics, on_row))
 
-    async def _process(self, caller: Caller, request: ProcessRequest) -> ProcessResponse:
+    async def _process(self, caller: Caller, request: ProcessRequest, trace: _Trace) -> ProcessResponse:
         started = perf_counter()
         intent.authorise(caller, request)
         pillars = await self._pillars(request.constellation_config)
         previous = await self._previous(caller, request)
-        trace = _Trace(self._metrics)
         options = request.pipeline_options
         recollection = await trace.stage(
             "memory",

@@ -90,6 +90,8 @@ class TextIndex:
         state = _read_state(folder)
         index = _open_index(folder, analyser) if state is not None else None
         if state is None or index is None:
+            if folder.is_symlink() or folder.is_file():
+                folder.unlink()
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, mode=0o700)
             state = State(format=FORMAT, sequence=0, added=0, words=dict.fromkeys(FIELDS, 0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -105,3 +107,29 @@ def test_printable_text_holds_nothing_to_obey(text: str) -> None:
 def test_cells() -> None:
     assert [show(cell) for cell in (None, "", 0, 0.12345, 123.4, "a\tb")] == ["–", "", "0", "0.123", "123", "a b"]
     assert [size(count) for count in (5, 1500, 2_500_000, 3e9)] == ["5 bytes", "1.5 kB", "2.5 MB", "3.0 GB"]
+
+
+def test_the_stages_are_shown_as_they_end(warm_home: Any, on_terminal: Any) -> None:
+    code, written = on_terminal(warm_home.env, "process", "What is the gate code?", columns=120)
+    assert code == 0
+    ticked = [line for line in written.split("\n") if "✓" in line]
+    assert any("memory" in line and " ms" in line for line in ticked)
+
+
+def test_a_closed_stream_is_no_crash(warm_home: Any) -> None:
+    """`lukhas … >&-` and `2>&-`: the work is done all the same."""
+    for closed, expected in ((">&-", 0), ("2>&-", 0), ("<&-", 2)):
+        text = "-" if closed == "<&-" else "The bike lock opens with 4711."
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m lukhas_cli memory store '{text}' {closed}"],
+            env=warm_home.env, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == expected, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "unforeseen" not in done.stderr
+
+
+def test_an_empty_text_is_not_judged(warm_home: Any) -> None:
+    for text in ("", "   "):
+        assert warm_home.run("guardian", "validate", text).returncode == 2
+    assert warm_home.run("guardian", "validate", "--type", "shell_command", "-", input="").returncode == 2

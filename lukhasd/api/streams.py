@@ -1,0 +1,57 @@
+"""Answers line by line (NDJSON): events as they come, then the result or an error, then the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from lukhasd.api.call import ALWAYS
+from lukhasd.api.errors import render
+
+NDJSON = "application/x-ndjson"
+Emit = Callable[[Any], None]
+
+
+def wanted(request: web.Request) -> bool:
+    return request.headers.get(hdrs.ACCEPT, "") == NDJSON
+
+
+async def respond(
+    request: web.Request, run: Callable[[Emit], Awaitable[Any]], *, event: Any, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Streams what `run` emits and what it gives. What it raises is an `error` event: the status is 200 by then.
+
+    `event` makes the closing events. A client that goes away ends the work.
+    """
+    response = web.StreamResponse(headers={**ALWAYS, **headers, hdrs.CONTENT_TYPE: NDJSON})
+    waiting: asyncio.Queue[Any] = asyncio.Queue()
+    work = asyncio.ensure_future(run(waiting.put_nowait))
+    work.add_done_callback(lambda _: waiting.put_nowait(None))
+    try:
+        await response.prepare(request)
+        while (emitted := await waiting.get()) is not None:
+            await _write(response, emitted)
+        await _write(response, _closing(work, event, headers["X-Trace-Id"]))
+        await _write(response, event(type="end"))
+    finally:
+        work.cancel()
+    await response.write_eof()
+    return response
+
+
+def _closing(work: asyncio.Future[Any], event: Any, trace_id: str) -> Any:
+    error = work.exception()
+    if error is None:
+        return event(type="result", result=work.result())
+    if not isinstance(error, Exception):
+        raise error
+    body = render(error, trace_id).body
+    return event(type="error", error=msgspec.json.decode(body)["error"] if isinstance(body, bytes) else None)
+
+
+async def _write(response: web.StreamResponse, event: Any) -> None:
+    await response.write(msgspec.json.encode(event) + b"\n")
