@@ -113,7 +113,9 @@ class TestPipeline:
     began: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event | None = None
 
-    async def process(self, caller: Caller, request: matriz.ProcessRequest) -> matriz.ProcessResponse:
+    async def process(
+        self, caller: Caller, request: matriz.ProcessRequest, *, on_row: object
+    ) -> matriz.ProcessResponse:
         self.began.set()
         if self.go:
             await self.go.wait()

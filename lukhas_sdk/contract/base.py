@@ -7,6 +7,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
+from lukhas_sdk.errors import ValidationError
+
 API_PREFIX = "/v1"
 PROTOCOL_VERSION = 1
 """Raised when an old client can no longer talk to a new daemon, or the reverse."""
@@ -44,6 +46,14 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000, pattern=N
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+def check_unit(name: str, value: float | None) -> None:
+    """Raises ValidationError for a number outside [0, 1], NaN too, which JSON would turn into null on its way."""
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise ValidationError(f"{name} is {value}, not a number from 0 to 1", field=name)
+
+
 Reasons = dict[str, str]
 """Field name → why its value is null (or how it was computed, where that needs saying)."""
 

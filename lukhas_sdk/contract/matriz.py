@@ -19,6 +19,7 @@ from lukhas_sdk.contract.base import (
     Tier,
     TierLabel,
     Unit,
+    check_unit,
 )  # fmt: skip
 from lukhas_sdk.contract.guardian import Decision
 
@@ -62,6 +63,9 @@ class PipelineOptions(Request, frozen=True):
     intent_verification: bool = True
     action_type: Literal["cognitive_response", "remember"] = "cognitive_response"
     """`remember` also stores the input as an episodic memory."""
+
+    def __post_init__(self) -> None:
+        check_unit("risk_threshold", self.risk_threshold)
 
 
 class ConstellationConfig(Request, frozen=True):

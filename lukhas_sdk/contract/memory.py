@@ -20,6 +20,7 @@ from lukhas_sdk.contract.base import (
     Text,
     Tier,
     Unit,
+    check_unit,
 )
 
 MemoryType = Literal["episodic", "semantic", "procedural", "reflective"]
@@ -43,6 +44,9 @@ class StoreRequest(Request, frozen=True):
     content: MemoryContent
     tags: Annotated[list[Tag], msgspec.Meta(max_length=100)] = []
     importance: Unit = 0.5
+
+    def __post_init__(self) -> None:
+        check_unit("importance", self.importance)
 
 
 class StoreResponse(Response, frozen=True):
@@ -91,6 +95,9 @@ class SearchFilters(Request, frozen=True):
     date_range: DateRange | None = None
     min_importance: Unit | None = None
     tags: list[Tag] | None = None
+
+    def __post_init__(self) -> None:
+        check_unit("min_importance", self.min_importance)
 
 
 class SearchRequest(Request, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import stat
@@ -18,9 +19,13 @@ from lukhasd.api.app import SERVICE, build_app
 from lukhasd.api.connection import Connection, Connections
 from lukhasd.parts import Parts
 
+logger = logging.getLogger(__name__)
+
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 """Hosts that are served → addresses. Nothing else is, and no name is looked up: what it resolves to may change."""
 BACKLOG = 512
+WATCH_S = 2.0
+"""How often it is looked whether the unix socket is still there."""
 
 
 class Server:
@@ -36,6 +41,7 @@ class Server:
         )
         self._listening: list[asyncio.Server] = []
         self._socket_inode: int | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.tcp_port: int | None = None
 
     async def start(self) -> None:
@@ -50,6 +56,7 @@ class Server:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         self._listening.append(await loop.create_unix_server(lambda: self._connection(None), sock=unix))
+        self._watch = asyncio.create_task(self._keep_socket())
         if tcp:
             self.tcp_port = tcp.getsockname()[1]
             open_ones = Connections(self._settings.max_connections)
@@ -60,11 +67,23 @@ class Server:
     async def stop(self) -> None:
         """Accepts nothing more, waits for open requests up to drain_timeout_s, then closes them."""
         self._service.phase = "stopping"
+        if self._watch:
+            self._watch.cancel()
         for listening in self._listening:
             listening.close()
         self._listening.clear()
         await asyncio.to_thread(remove_socket, self._path, self._socket_inode)
         await self._runner.cleanup()
+
+    async def _keep_socket(self) -> None:
+        """Makes the socket's file again when something removed it: nobody could find the daemon without it."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if not await asyncio.to_thread(self._path.exists):
+                unix, self._socket_inode = await asyncio.to_thread(listen_unix, self._path)
+                loop = asyncio.get_running_loop()
+                self._listening.append(await loop.create_unix_server(lambda: self._connection(None), sock=unix))
+                logger.warning("the socket was removed and is made again", extra={"socket": str(self._path)})
 
     def _connection(self, connections: Connections | None) -> Connection:
         manager = self._runner.server

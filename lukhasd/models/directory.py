@@ -69,7 +69,12 @@ class ModelDirectory:
     async def use(self, request: ModelUseRequest) -> ModelListResponse:
         """Raises ModuleTimeout where the server does not answer, ValidationError where it lacks the model."""
         if request.base_url is None:
-            await self._adopt(ModelSettings(timeout_s=self._choice.timeout_s, on_failure=self._choice.on_failure), None)
+            if request.model or request.api_key:
+                raise ValidationError(
+                    "no server is named", field="$.base_url", hint="name one, or leave model and key out"
+                )
+            on_failure = request.on_failure or self._choice.on_failure
+            await self._adopt(ModelSettings(timeout_s=self._choice.timeout_s, on_failure=on_failure), None)
             return await self.list()
         server = OpenAICompatible(request.base_url, request.model or "", request.api_key)
         try:

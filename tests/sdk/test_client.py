@@ -185,3 +185,13 @@ def test_an_answer_that_is_not_ours_is_an_error(moody: str) -> None:
     Moody.moods[:] = ["html"]
     with LukhasClient("key", moody) as client, pytest.raises(lukhas_sdk.client.LukhasError, match="400"):  # type: ignore[attr-defined]
         client.health()
+
+
+def test_a_number_that_is_none_is_refused_before_it_turns_into_null(tmp_path: Path) -> None:
+    with LukhasClient(paths=Paths(tmp_path, tmp_path, tmp_path, tmp_path)) as client:
+        with pytest.raises(ValidationError, match="risk_threshold"):
+            client.process("Hi", options={"risk_threshold": float("nan")})
+        with pytest.raises(ValidationError, match="importance"):
+            client.memory.store("Hi", importance=float("nan"))
+        with pytest.raises(ValidationError, match="min_importance"):
+            client.memory.search("Hi", filters={"min_importance": float("nan")})

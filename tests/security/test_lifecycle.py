@@ -120,3 +120,10 @@ def test_stop_finishes_what_was_begun(home: Any) -> None:
     home.run("daemon", "start", check=True)
     with client_of(home) as client:
         assert all(_there(client, memory_id) for memory_id in kept)
+
+
+def test_a_socket_that_was_removed_comes_back(home: Any) -> None:
+    home.run("memory", "store", "Still here.", check=True)
+    (home.path / "run" / "lukhasd.sock").unlink()
+    assert "Still here." in home.run("memory", "search", "here", check=True).stdout
+    assert len(home.pids()) == 1
