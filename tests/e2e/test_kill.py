@@ -30,13 +30,14 @@ def test_no_acknowledged_memory_is_lost(home) -> None:
         (pid,) = home.pids()
         before = len(acknowledged)
         killer = threading.Timer(chance.uniform(0.05, 0.6), os.kill, (pid, signal.SIGKILL))
-        killer.start()
         with LukhasClient(paths=paths_of(home), retries=0) as client:
             try:
                 while True:
                     number = len(acknowledged)
                     stored = client.memory.store(f"Round {round_number}, note {number}: the code is {number * 7919}.")
                     acknowledged.append(stored.memory_id)
+                    if number == before:
+                        killer.start()
             except LukhasError:
                 pass
         killer.join()
