@@ -10,7 +10,7 @@ from typing import Literal
 
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
-from lukhas_sdk.contract.matriz import Citation, Preferences, ProcessRequest
+from lukhas_sdk.contract.matriz import Citation, ProcessRequest
 from lukhas_sdk.contract.memory import Memory
 from lukhas_sdk.errors import ModuleTimeout
 from lukhasd.guardian import Guardian
@@ -75,6 +75,7 @@ class Thinker:
         model = self.models.current()
         if model is None:
             return await self._extract(request, recollection, focus)
+        quoted: Draft | None = None
         try:
             draft = await self._ask(model, request, focus, previous)
             if draft.confidence:
@@ -93,7 +94,7 @@ class Thinker:
                     hint="see: lukhas model test; or: lukhas config set model.on_failure extractive",
                     details={"module": "language_model", "kind": error.kind},
                 ) from error
-            draft = await self._extract(request, recollection, focus)
+            draft = quoted or await self._extract(request, recollection, focus)
             step = f"{model.name} failed ({error.kind}: {error}); {draft.step[0].lower()}{draft.step[1:]}"
             return replace(draft, step=step, reasons={**draft.reasons, "model": str(error)})
 
@@ -166,7 +167,7 @@ class Thinker:
         reasons = {} if support.share is not None else {"confidence": "the draft makes no statement to check"}
         if support.unsupported:
             reasons["support"] = f"not carried by a memory shown: {'; '.join(support.unsupported)}"
-        citations = await asyncio.to_thread(self._cite, text, used, preferences)
+        citations = await asyncio.to_thread(self._cite, text, used)
         return Draft(text, citations, used, "model", completion.model, support.share, None, step, reasons)
 
     async def _harmless(self, memories: Sequence[Memory]) -> tuple[list[Memory], int]:
@@ -186,17 +187,17 @@ class Thinker:
         ]
         return passed, len(memories) - len(passed)
 
-    def _cite(self, text: str, used: Sequence[Memory], preferences: Preferences) -> tuple[Citation, ...]:
+    def _cite(self, text: str, used: Sequence[Memory]) -> tuple[Citation, ...]:
         """For each cited memory its sentence that is nearest to the draft."""
         citations = []
+        terms = set(self.analyser.query_terms(text))
         for memory in used:
-            terms = self.analyser.query_terms(text)
             best = max(
                 sentences.split(memory.content.data) or [memory.content.data],
-                key=lambda sentence: len(set(self.analyser.terms(sentence)) & set(terms)),
+                key=lambda sentence: len(terms.intersection(self.analyser.terms(sentence))),
             )
             held = set(self.analyser.terms(best))
-            score = len(held & set(terms)) / len(held) if held else 0.0
+            score = len(held & terms) / len(held) if held else 0.0
             citations.append(
                 Citation(memory.memory_id, best, extractive.source_of(memory), memory.metadata.event_at, score)
             )
@@ -209,9 +210,9 @@ def nothing_answers(recollection: Recollection, analyser: Analyser) -> str:
         return "No memory was looked at, as asked, and no language model is configured: lukhas model list"
     held = {term for one in recollection.candidates for term in analyser.terms(one.memory.content.data)}
     words = dict.fromkeys(word.strip(".,;:!?\"'()") for word in recollection.query.split())
-    missing = [word for word in words if (terms := analyser.query_terms(word)) and not held & {*terms}]
+    telling = [word for word in words if word.lower() not in FUNCTION_WORDS]
+    missing = [word for word in telling if (terms := analyser.query_terms(word)) and held.isdisjoint(terms)]
     text = "Nothing in memory answers this."
-    telling = [word for word in missing if word.lower() not in FUNCTION_WORDS]
-    if telling and recollection.candidates:
-        text += f" None of the memories found mentions: {', '.join(telling)}."
+    if missing and recollection.candidates:
+        text += f" None of the memories found mentions: {', '.join(missing)}."
     return f"{text} To change that, store or import what does: lukhas memory import FILE"
