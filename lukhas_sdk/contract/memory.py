@@ -14,6 +14,7 @@ from lukhas_sdk.contract.base import (
     NoBody,
     NoParams,
     Operation,
+    Reasons,
     Request,
     Response,
     Tag,
@@ -67,8 +68,16 @@ class MemoryMetadata(Response, frozen=True):
     """`content.context.timestamp` where given, else `created_at`."""
     access_count: int
     last_accessed: datetime | None
-    drift_score: float
+    drift_score: float | None
+    """Null where it could not be measured; see `reasons`."""
     importance: float
+    version: int = 1
+    valid_to: datetime | None = None
+    """Until when it was true; null while it is."""
+    superseded_by: str | None = None
+    mark: str | None = None
+    """Why it was kept all the same, where the gate said no."""
+    reasons: Reasons = {}
 
 
 class Memory(Response, frozen=True):

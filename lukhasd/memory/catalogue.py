@@ -28,6 +28,7 @@ class Entry:
     event_at: datetime
     importance: float
     tags: Sequence[str]
+    valid_to: datetime | None = None
 
 
 @dataclass(frozen=True)

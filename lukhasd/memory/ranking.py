@@ -56,6 +56,14 @@ class Ranker:
         with self._lock:
             self._catalogue.add(entries)
 
+    def replace(self, entries: Sequence[Entry], documents: Sequence[Document], rewritten: Iterable[int]) -> None:
+        """Brings rows that are there already up to date; the vectors of the rewritten ones go."""
+        self.text.add(documents)
+        with self._lock:
+            self._catalogue.add(entries)
+            for row_id in rewritten:
+                self._vectors.remove(row_id)
+
     def remove(self, row_id: int, sequence: int) -> None:
         self.text.remove(row_id, sequence)
         with self._lock:

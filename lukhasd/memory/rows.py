@@ -21,7 +21,7 @@ from lukhasd.memory.text_index import Document
 DRIFT = "CASE WHEN current = origin THEN 0.0::DOUBLE ELSE drift END"
 MEMORY_COLUMNS = (
     "row_id, sequence, owner, memory_id, helix_id, type, current, context, query, tags, importance, event_at,"
-    f" created_at, {DRIFT}"
+    f" created_at, {DRIFT}, origin, version, valid_to, superseded_by, mark"
 )
 
 
@@ -49,7 +49,12 @@ class MemoryRow:
     importance: float
     event_at: datetime
     created_at: datetime
-    drift: float
+    drift: float | None
+    origin: str
+    version: int
+    valid_to: datetime | None
+    superseded_by: str | None
+    mark: str | None
 
     @property
     def text(self) -> SearchText:
@@ -59,6 +64,10 @@ class MemoryRow:
     @property
     def document(self) -> Document:
         return Document(self.row_id, self.sequence, self.owner, self.text)
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.row_id, self.owner, self.type, self.event_at, self.importance, self.tags, self.valid_to)
 
     def content(self, *, with_context: bool = True) -> MemoryContent:
         context = msgspec.json.decode(self.context) if with_context else {}
@@ -72,6 +81,7 @@ class Access:
 
 
 NEVER = Access(0, None)
+NO_DRIFT = {"drift_score": "the embedding model was out of order when it changed: lukhas doctor"}
 
 
 def memory(row: MemoryRow, access: Access, related: Sequence[str] = ()) -> Memory:
@@ -87,6 +97,11 @@ def memory(row: MemoryRow, access: Access, related: Sequence[str] = ()) -> Memor
             last_accessed=access.last,
             drift_score=row.drift,
             importance=row.importance,
+            version=row.version,
+            valid_to=row.valid_to,
+            superseded_by=row.superseded_by,
+            mark=row.mark,
+            reasons=NO_DRIFT if row.drift is None else {},
         ),
         related_memories=list(related),
     )
@@ -185,15 +200,10 @@ def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> t
     return row, Access(counted[0] if counted else 0, now)
 
 
-def delete(cursor: Cursor, owner: str, memory_id: str, sequence: int) -> int | None:
-    """The number of the row that is gone now, None where the owner has no such memory."""
-    row = find(cursor, owner, memory_id)
-    if row is None:
-        return None
-    for table in ("memory_vectors", "memory_access", "memories"):
-        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row.row_id])  # noqa: S608
-    cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row.row_id])
-    return row.row_id
+def delete(cursor: Cursor, row_id: int, sequence: int) -> None:
+    for table in ("memory_vectors", "memory_access", "memory_versions", "memories"):
+        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row_id])  # noqa: S608
+    cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row_id])
 
 
 def changes(cursor: Cursor, after: int, limit: int) -> tuple[list[MemoryRow], list[int], int]:
@@ -269,10 +279,12 @@ def load_vectors(cursor: Cursor, embedder: str, dimensions: int) -> tuple[Rows, 
     return np.array([row_id for row_id, _ in found], dtype=np.int64), vectors.astype(np.float32)
 
 
-def save_vectors(cursor: Cursor, embedder: str, vectors: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
-    """Writes the chunks' vectors of each row (row number, (chunks, d)) that has not been deleted meanwhile."""
-    alive = fetch_numbers(cursor, [row_id for row_id, _ in vectors])
-    flat = [(row_id, place, chunk) for row_id, parts in vectors if row_id in alive for place, chunk in enumerate(parts)]
+def save_vectors(cursor: Cursor, embedder: str, vectors: Sequence[tuple[int, int, NDArray[np.float32]]]) -> set[int]:
+    """Writes the chunks' vectors of each row (row number, version, (chunks, d)) that has neither been deleted nor
+    changed meanwhile; gives the numbers of those."""
+    current = _versions(cursor, [row_id for row_id, _, _ in vectors])
+    saved = [(row_id, parts) for row_id, version, parts in vectors if current.get(row_id) == version]
+    flat = [(row_id, place, chunk) for row_id, parts in saved for place, chunk in enumerate(parts)]
     if flat:
         columns: dict[str, list[Any]] = {
             "row_id": [row_id for row_id, _, _ in flat],
@@ -281,12 +293,14 @@ def save_vectors(cursor: Cursor, embedder: str, vectors: Sequence[tuple[int, NDA
             "vector": [chunk.astype("<f4").tobytes() for _, _, chunk in flat],
         }
         insert_rows(cursor, "memory_vectors", columns)
+    return {row_id for row_id, _ in saved}
 
 
-def fetch_numbers(cursor: Cursor, row_ids: Sequence[int]) -> set[int]:
+def _versions(cursor: Cursor, row_ids: Sequence[int]) -> dict[int, int]:
     numbers = ", ".join(str(int(row_id)) for row_id in row_ids)
-    found = cursor.execute(f"SELECT row_id FROM memories WHERE row_id IN ({numbers})").fetchall()  # noqa: S608
-    return {row_id for (row_id,) in found}
+    return dict(
+        cursor.execute(f"SELECT row_id, version FROM memories WHERE row_id IN ({numbers})").fetchall()  # noqa: S608
+    )
 
 
 def naive(moment: datetime) -> datetime:
@@ -299,9 +313,13 @@ def aware(moment: datetime) -> datetime:
 
 def _row(found: tuple[Any, ...]) -> MemoryRow:
     values = list(found)
-    for place, convert in ((9, _read_tags), (11, aware), (12, aware)):
+    for place, convert in ((9, _read_tags), (11, aware), (12, aware), (16, _aware_or_none)):
         values[place] = convert(values[place])
     return MemoryRow(*values)
+
+
+def _aware_or_none(moment: datetime | None) -> datetime | None:
+    return aware(moment) if moment is not None else None
 
 
 def _read_tags(text: str) -> tuple[str, ...]:

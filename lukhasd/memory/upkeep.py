@@ -61,8 +61,9 @@ class Pending:
 
     def add(self, memories: Iterable[tuple[int, str]]) -> None:
         for row_id, owner in memories:
+            if row_id not in self._owner_of:
+                self._counts[owner] += 1
             self._owner_of[row_id] = owner
-            self._counts[owner] += 1
 
     def discard(self, row_ids: Iterable[int]) -> None:
         for row_id in row_ids:
@@ -91,6 +92,8 @@ class Upkeep:
         self._changed = asyncio.Event()
         self._waiting = asyncio.Event()
         self._settled = asyncio.Condition()
+        self.publishing = asyncio.Lock()
+        """Held while changes or vectors go into the indexes: a vector never comes after the text it was not made of."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -109,9 +112,9 @@ class Upkeep:
         self._changed.set()
         self._waiting.set()
 
-    async def deleted(self, row_id: int) -> None:
+    async def deleted(self, row_ids: Iterable[int]) -> None:
         self._changed.set()
-        await self._settle([row_id])
+        await self._settle(row_ids)
 
     async def wait(self, timeout_s: float) -> bool:
         """Whether every vector was there in time."""
@@ -165,14 +168,19 @@ class Upkeep:
         found = await self._database.read(lambda cursor: rows.fetch(cursor, chosen))
         vectors = await self._embed(found)
         name = self._embedder.name
-        if vectors:
-            await self._database.write(lambda cursor: rows.save_vectors(cursor, name, vectors))
-            numbers = np.concatenate([np.full(len(parts), row_id, dtype=np.int64) for row_id, parts in vectors])
-            stacked = np.concatenate([parts for _, parts in vectors])
-            await self._run(self._ranker.add_vectors, numbers, stacked)
-        await self._settle(chosen)
+        async with self.publishing:
+            saved: set[int] = set()
+            if vectors:
+                saved = await self._database.write(lambda cursor: rows.save_vectors(cursor, name, vectors))
+            kept = [(row_id, parts) for row_id, _, parts in vectors if row_id in saved]
+            if kept:
+                numbers = np.concatenate([np.full(len(parts), row_id, dtype=np.int64) for row_id, parts in kept])
+                stacked = np.concatenate([parts for _, parts in kept])
+                await self._run(self._ranker.add_vectors, numbers, stacked)
+        await self._settle(row_id for row_id in chosen if row_id in saved or row_id not in found)
 
-    async def _embed(self, found: dict[int, rows.MemoryRow]) -> list[tuple[int, NDArray[np.float32]]]:
+    async def _embed(self, found: dict[int, rows.MemoryRow]) -> list[tuple[int, int, NDArray[np.float32]]]:
+        """Row number, version and vectors of each."""
         pieces = await self._run(self._pieces, list(found.values()))
         texts = [text for _, text in pieces]
         parts = []
@@ -181,7 +189,7 @@ class Upkeep:
         if not parts:
             return []
         owners, vectors = np.array([row_id for row_id, _ in pieces]), np.concatenate(parts)
-        return [(row_id, vectors[owners == row_id]) for row_id in found]
+        return [(row_id, row.version, vectors[owners == row_id]) for row_id, row in found.items()]
 
     def _pieces(self, found: list[rows.MemoryRow]) -> list[tuple[int, str]]:
         pieces: list[tuple[int, str]] = []

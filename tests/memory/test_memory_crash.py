@@ -57,7 +57,7 @@ async def test_nothing_acknowledged_is_lost(stores: Any) -> None:
                 break
         assert acknowledged - doomed <= kept
         assert deleted & kept == set()
-        assert store._ranker.text.documents == len(kept)
+        assert store.core.ranker.text.documents == len(kept)
         matches = await store.search("ada", SearchRequest(query="lane", limit=1))
         assert matches.total_matches == len(kept)
         assert await store.self_test() is None

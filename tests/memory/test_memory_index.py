@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from lukhas_sdk.contract.memory import SearchRequest
-from lukhasd.memory.store import INDEX_FOLDER
+from lukhasd.memory.core import INDEX_FOLDER
 from lukhasd.memory.text_index import State, TextIndex
 from lukhasd.memory.words import Analyser
 
@@ -31,7 +31,7 @@ async def found(stores: Any) -> set[str]:
     async with stores.open() as store:
         assert await store.self_test() is None
         assert store.pending_vectors() == 0
-        assert store._ranker.text.documents == (await store.stats("ada")).memories
+        assert store.core.ranker.text.documents == (await store.stats("ada")).memories
         hits = (await store.search("ada", SearchRequest(query="bird", limit=200))).results
         assert all(hit.text_score > 0 and hit.cosine is not None for hit in hits)
         return {hit.content.data for hit in hits}

@@ -25,7 +25,7 @@ async def find(store: MemoryStore, query: str, **filters: Any) -> list[str]:
 async def committed(store: MemoryStore) -> None:
     """Waits until the text index on disk holds everything."""
     async with asyncio.timeout(10):
-        while store._ranker.text.tail_length:
+        while store.core.ranker.text.tail_length:
             await asyncio.sleep(0.01)
 
 

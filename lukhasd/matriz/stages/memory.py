@@ -129,7 +129,7 @@ async def _add(
 
 def _refuse_drifted(memory: Memory) -> None:
     drift = memory.metadata.drift_score
-    if drift >= EXCESSIVE_DRIFT:
+    if drift is not None and drift >= EXCESSIVE_DRIFT:
         raise MemoryDrift(
             f"memory {memory.memory_id} has drifted {drift:.2f} from its origin",
             hint="look at it with: lukhas memory recall",

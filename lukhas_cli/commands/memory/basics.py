@@ -1,16 +1,17 @@
-"""`lukhas memory`: store, search, recall, list, delete, import."""
+"""Store, search, recall, list, delete, import."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import typer
 from typer._types import TyperChoice
 
-from lukhas_cli.command import command, new_app, session_of
+from lukhas_cli.command import command, session_of
+from lukhas_cli.commands.memory.app import KINDS, MemoryId, Tags, TypeOption, app
 from lukhas_cli.importing import ImportOptions, Split, import_all, show_summary
 from lukhas_cli.inputs import ask, read_text
 from lukhas_cli.outcome import Outcome
@@ -18,19 +19,6 @@ from lukhas_cli.render.memories import show_hits, show_list, show_memory, show_s
 from lukhas_sdk.contract import memory as contract
 from lukhas_sdk.contract.memory import MemoryType
 from lukhas_sdk.errors import Exit, ValidationError
-
-EXAMPLES = """lukhas memory import notes/
-lukhas memory store "The spare key is under the blue pot." --tag home
-lukhas memory search "spare key"
-"""
-
-KINDS = get_args(MemoryType)
-
-app = new_app("Keep memories, find them, forget them.", examples=EXAMPLES)
-
-Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag; may be given several times.")]
-TypeOption = Annotated[MemoryType | None, typer.Option("--type", help="What kind of memory.")]
-MemoryId = Annotated[str, typer.Argument(metavar="ID", help="A memory's id, as mem_2025_01_31_abcdef.")]
 
 
 @command(

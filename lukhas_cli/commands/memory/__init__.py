@@ -1,0 +1,6 @@
+"""`lukhas memory`: one module for each part; importing it adds its commands to `app`."""
+
+from lukhas_cli.commands.memory import basics
+from lukhas_cli.commands.memory.app import app
+
+__all__ = ["app", "basics"]
