@@ -20,12 +20,13 @@ import duckdb
 import numpy as np
 
 from lukhas_sdk.errors import LukhasError
-from lukhasd.database import migrations
+from lukhasd.database import migrations, rewriting
 
 Result = TypeVar("Result")
 Cursor = duckdb.DuckDBPyConnection
 Columns = Mapping[str, Sequence[Any]]
 
+OPTIONS: migrations.Options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 READERS = 4
 GROUP_LIMIT = 1024
 """Jobs that share one transaction at most."""
@@ -42,6 +43,11 @@ class Append:
 class Call:
     run: Callable[[Cursor], Any]
     done: Future[Any]
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    done: Future[None]
 
 
 Job = Append | Call
@@ -86,7 +92,7 @@ class Database:
     def __init__(self, connection: Cursor, path: Path) -> None:
         self.path = path
         self._connection = connection
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | Rewrite | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         self._writer = threading.Thread(target=self._write_loop, name="database-write", daemon=True)
@@ -97,16 +103,16 @@ class Database:
     def open(cls, path: Path) -> Database:
         """Opens or makes the file and brings it to this schema. LukhasError if it is newer or damaged."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        options: migrations.Options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        rewriting.clean(path)
         try:
-            connection = duckdb.connect(str(path), config=options)
+            connection = duckdb.connect(str(path), config=OPTIONS)
         except duckdb.Error as error:
             raise LukhasError(
                 f"the database {path} cannot be opened: {error}",
                 hint=_way_out(path),
             ) from error
         path.chmod(0o600)
-        connection = migrations.apply(connection, path, options)
+        connection = migrations.apply(connection, path, OPTIONS)
         connection.execute("SET enable_external_access = false")
         return cls(connection, path)
 
@@ -133,6 +139,12 @@ class Database:
         self._put(Call(run, done))
         return done.result()
 
+    async def rewrite(self) -> None:
+        """Writes the whole file anew, so that it holds no byte of what was deleted; reads and writes wait meanwhile."""
+        done: Future[None] = Future()
+        self._put(Rewrite(done))
+        await asyncio.wrap_future(done)
+
     @property
     def size_bytes(self) -> int:
         files = (self.path, self.path.with_name(self.path.name + ".wal"))
@@ -147,7 +159,7 @@ class Database:
         self._readers.shutdown()
         self._connection.close()
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: Job | Rewrite) -> None:
         if self._closed:
             raise LukhasError("the database is closed", code="MODULE_TIMEOUT", hint="the daemon is stopping; try again")
         self._jobs.put(job)
@@ -160,24 +172,55 @@ class Database:
 
     def _write_loop(self) -> None:
         cursor = self._connection.cursor()
-        stopping = False
-        while not stopping:
-            group: list[Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                if job.done.set_running_or_notify_cancel():
-                    group.append(job)
-                if len(group) >= GROUP_LIMIT:
-                    break
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            else:
-                stopping = True
+        while True:
+            group, last = self._gather()
             if group:
                 self._commit(cursor, group)
+            if isinstance(last, Rewrite):
+                cursor.close()
+                self._rewrite(last.done)
+                cursor = self._connection.cursor()
+            elif last is None:
+                break
         cursor.close()
+
+    def _gather(self) -> tuple[list[Job], Job | Rewrite | None]:
+        """The jobs that wait, and what was taken last: one of them, a rewriting to follow them, or None at the end."""
+        group: list[Job] = []
+        job = self._jobs.get()
+        while isinstance(job, Append | Call):
+            if job.done.set_running_or_notify_cancel():
+                group.append(job)
+            if len(group) >= GROUP_LIMIT or self._jobs.empty():
+                break
+            job = self._jobs.get()
+        return group, job
+
+    def _rewrite(self, done: Future[None]) -> None:
+        """With every reader parked and every cursor closed."""
+        parked, go_on = threading.Barrier(READERS + 1), threading.Event()
+        for _ in range(READERS):
+            self._readers.submit(self._park, parked, go_on)
+        parked.wait()
+        try:
+            self._connection.close()
+            try:
+                rewriting.rewrite(self.path)
+            finally:
+                self._connection = duckdb.connect(str(self.path), config=OPTIONS)
+                self._connection.execute("SET enable_external_access = false")
+        except BaseException as error:
+            done.set_exception(_explained(error))
+        else:
+            done.set_result(None)
+        finally:
+            go_on.set()
+
+    def _park(self, parked: threading.Barrier, go_on: threading.Event) -> None:
+        self._cursor().close()
+        del self._local.cursor
+        parked.wait()
+        go_on.wait()
 
     def _commit(self, cursor: Cursor, group: list[Job]) -> None:
         try:
