@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lukhasd.memory.catalogue import Mask
 
 K1 = 1.2
 B = 0.75
+COMMON = 200
 Field = str
 Term = tuple[Field, str]
 
@@ -56,6 +57,26 @@ class Tail:
             del rows[row_id]
             if not rows:
                 del self._postings[term]
+
+    def count(self, term: Term) -> int:
+        """Documents that hold the term."""
+        return len(self._postings.get(term, ()))
+
+    def holding(self, terms: Sequence[Term], needed: int) -> list[int]:
+        """Rows that hold at least so many of the terms, most of them first. Where one is enough, a term that more than
+        `COMMON` rows hold does not count."""
+        postings = sorted((self._postings.get(term, {}) for term in terms), key=len)
+        if needed == 1:
+            postings = [rows for rows in postings if len(rows) <= COMMON]
+        if not 0 < needed <= len(postings):
+            return []
+        some = set().union(*postings[: len(postings) - needed + 1])
+        counts = {row: sum(row in rows for rows in postings) for row in some}
+        return sorted((row for row, count in counts.items() if count >= needed), key=lambda row: (-counts[row], row))
+
+    def sequences(self) -> list[tuple[int, int]]:
+        """Each row with the change that brought it."""
+        return [(row, document.sequence) for row, document in self._documents.items()]
 
     def drop_until(self, sequence: int) -> None:
         """Forgets what the index on disk holds from now on."""

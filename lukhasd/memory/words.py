@@ -34,10 +34,17 @@ class Analyser:
         self._plain = folding().build()
         self.stemming = folding().filter(tantivy.Filter.stemmer("english")).build()
         """The same analyser as tantivy uses it."""
+        verbatim = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(rf"{words}|[^\s\p{{L}}\p{{N}}\p{{M}}]"))
+        self.verbatim = verbatim.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold()).build()
+        """Words of any length, and each symbol by itself."""
 
     def words(self, text: str) -> list[str]:
         """Folded words in order, not stemmed."""
         return self._plain.analyze(text)
+
+    def tokens(self, text: str) -> list[str]:
+        """Folded words and symbols in order, not stemmed."""
+        return self.verbatim.analyze(text)
 
     def terms(self, text: str) -> list[str]:
         """Stemmed words in order, with repetitions."""

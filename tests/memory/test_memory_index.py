@@ -11,7 +11,8 @@ import pytest
 
 from lukhas_sdk.contract.memory import SearchRequest
 from lukhasd.memory.core import INDEX_FOLDER
-from lukhasd.memory.text_index import State, TextIndex
+from lukhasd.memory.text_files import State
+from lukhasd.memory.text_index import TextIndex
 from lukhasd.memory.words import Analyser
 
 FIRST = 40
