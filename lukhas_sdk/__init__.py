@@ -15,10 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from lukhas_sdk.aio import AsyncLukhasClient
     from lukhas_sdk.client import LukhasClient
     from lukhas_sdk.client import LukhasClient as Client
 
-__all__ = ["Client", "LukhasClient", "__version__"]
+__all__ = ["AsyncLukhasClient", "Client", "LukhasClient", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +27,8 @@ def __getattr__(name: str) -> Any:
         from lukhas_sdk.client import LukhasClient
 
         return LukhasClient
+    if name == "AsyncLukhasClient":
+        from lukhas_sdk.aio import AsyncLukhasClient
+
+        return AsyncLukhasClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,36 +2,163 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import msgspec
 
-from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation
+from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation, Stream
 from lukhas_sdk.errors import CODES, LukhasError, from_body
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.paths import resolve as resolve_paths
 from lukhas_sdk.transport import Answer, Transport
+from lukhas_sdk.verbs import feed, verb
 
 if TYPE_CHECKING:
-    from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessResponse
+    from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessEvent, ProcessResponse
     from lukhas_sdk.contract.system import HealthResponse, StatusResponse
-    from lukhas_sdk.nouns import GuardianNoun, MemoryNoun
+    from lukhas_sdk.nouns import EmbedderNoun, GuardianNoun, MemoryNoun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
 Result = TypeVar("Result")
 
 LONGEST_WAIT_S = 60.0
+PASSING = (429, 503)
+"""Statuses that pass by themselves: too many requests, no daemon."""
 
 
-class LukhasClient:
+class BaseClient:
+    """What both clients share: where the daemon is, the key, what a request is made of, and the verbs."""
+
+    def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
+        self.paths = paths or resolve_paths()
+        self.retries = retries
+        self._api_key = api_key
+        self.credential: Callable[[], str] | None = None
+        """Asked for a key or an access token before each request, where there is one."""
+        self._target = base_url or self.paths.socket
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._target)!r})"
+
+    @verb
+    def process(
+        self,
+        input: str,
+        *,
+        context: Context | dict[str, Any] | None = None,
+        options: PipelineOptions | dict[str, Any] | None = None,
+        constellation_config: ConstellationConfig | dict[str, Any] | None = None,
+    ) -> ProcessResponse:
+        """One input through the six stages. `options` are the pipeline's, or the short `use_memory` and
+        `creative_mode`."""
+        from lukhas_sdk import nouns
+
+        body = nouns.process_request(input, context, options, constellation_config)
+        return cast("LukhasClient", self).call(nouns.PROCESS, body=body)
+
+    @feed
+    def process_stream(
+        self,
+        input: str,
+        *,
+        context: Context | dict[str, Any] | None = None,
+        options: PipelineOptions | dict[str, Any] | None = None,
+        constellation_config: ConstellationConfig | dict[str, Any] | None = None,
+    ) -> Iterator[ProcessEvent]:
+        """Like `process`: each stage's row of the trace as it ends, then the result, then the end."""
+        from lukhas_sdk import nouns
+
+        body = nouns.process_request(input, context, options, constellation_config)
+        return cast("LukhasClient", self).events(nouns.PROCESS, body=body)
+
+    @verb
+    def health(self) -> HealthResponse:
+        from lukhas_sdk.contract.system import HEALTH
+
+        return cast("LukhasClient", self).call(HEALTH)
+
+    @verb
+    def status(self) -> StatusResponse:
+        from lukhas_sdk.contract.system import STATUS
+
+        return cast("LukhasClient", self).call(STATUS)
+
+    @property
+    def memory(self) -> MemoryNoun[Self]:
+        from lukhas_sdk.nouns import MemoryNoun
+
+        return MemoryNoun(self)
+
+    @property
+    def embedder(self) -> EmbedderNoun[Self]:
+        from lukhas_sdk.nouns import EmbedderNoun
+
+        return EmbedderNoun(self)
+
+    @property
+    def guardian(self) -> GuardianNoun[Self]:
+        from lukhas_sdk.nouns import GuardianNoun
+
+        return GuardianNoun(self)
+
+    def _request(
+        self, operation: Operation[Any, Any, Any], params: Any, body: Any
+    ) -> tuple[str, dict[str, str], bytes | None]:
+        """Path, headers and body."""
+        headers = {"Accept": "application/json"}
+        content = None
+        if operation.body is not NoBody:
+            headers["Content-Type"] = "application/json"
+            content = msgspec.json.encode(body)
+        if not operation.public:
+            key = self._key()
+            if key.count(".") == 2 and not key.startswith("lk_"):  # an access token
+                headers["Authorization"] = f"Bearer {key}"
+            else:
+                headers["X-API-Key"] = key
+        return _fill(operation, params), headers, content
+
+    def _key(self) -> str:
+        if self.credential is not None:
+            return self.credential()
+        if self._api_key is None:
+            self._api_key = os.environ.get("LUKHAS_API_KEY") or None
+        if self._api_key is None:
+            from lukhas_sdk.secrets import read_secret
+
+            self._api_key = read_secret(self.paths, "local.key")
+        if not self._api_key:
+            if self._target == self.paths.socket and not self.paths.socket.exists():
+                from lukhas_sdk.errors import DaemonUnreachable
+
+                raise DaemonUnreachable(
+                    f"no daemon has run with {self.paths.state}: there is no key yet",
+                    hint="start it: lukhas daemon start",
+                )
+            raise LukhasError(
+                "no API key: none was given, and this machine's own cannot be read",
+                code="INVALID_TOKEN",
+                hint="pass api_key=…, or restart the daemon: it makes the local key anew",
+            )
+        return self._api_key
+
+    def _pause_s(self, error: LukhasError, attempt: int) -> float:
+        """How long to wait before the request is sent for the `attempt`th time again; raises where it is not."""
+        wait_s = error.retry_after_s if error.retry_after_s is not None else 0.1 * 2**attempt
+        if error.status not in PASSING or attempt > self.retries or wait_s > LONGEST_WAIT_S:
+            raise error
+        return wait_s
+
+
+class LukhasClient(BaseClient):
     """Talks to a daemon.
 
-    With no argument it finds the one on this machine: its unix socket and the owner's key. `base_url` (as
-    http://127.0.0.1:8000/v1) goes over TCP instead, `api_key` is another key than the owner's.
+    With no argument it finds the one on this machine: its unix socket, and LUKHAS_API_KEY or else the owner's key.
+    `base_url` (as http://127.0.0.1:8000/v1) goes over TCP instead, `api_key` is another key than those.
     `retries` is how often a request is sent again when the daemon says 429 or 503; it waits as long as it is told
     (60 s at most), otherwise 0.2 s doubling. Errors are `lukhas_sdk.exceptions`.
     Use it as a context manager, or call `close`. Not for several threads at once.
@@ -46,19 +173,15 @@ class LukhasClient:
         timeout_s: float = 120.0,
         retries: int = 2,
     ) -> None:
-        self.paths = paths or resolve_paths()
-        self.retries = retries
-        self._api_key = api_key
-        self._transport = Transport(base_url or self.paths.socket, prefix=API_PREFIX, timeout_s=timeout_s)
+        super().__init__(api_key, base_url, paths=paths, retries=retries)
+        self._timeout_s = timeout_s
+        self._transport = Transport(self._target, prefix=API_PREFIX, timeout_s=timeout_s)
 
     def __enter__(self) -> LukhasClient:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"LukhasClient({self._transport.name!r})"
 
     def close(self) -> None:
         self._transport.close()
@@ -88,12 +211,8 @@ class LukhasClient:
             answer = self._transport.send(operation.method, path, headers=headers, body=content)
             if answer.status == 200:
                 return answer.body
-            error = _error(answer.status, answer.headers, answer.body)
             attempt += 1
-            wait_s = error.retry_after_s if error.retry_after_s is not None else 0.1 * 2**attempt
-            if answer.status not in (429, 503) or attempt > self.retries or wait_s > LONGEST_WAIT_S:
-                raise error
-            time.sleep(wait_s)
+            time.sleep(self._pause_s(as_error(answer.status, answer.headers, answer.body), attempt))
 
     def events(
         self,
@@ -102,12 +221,18 @@ class LukhasClient:
         params: Params | None = None,
         body: Body | None = None,
     ) -> Iterator[Any]:
-        """The events of an operation that streams, as `operation.stream`, until `end`. An error event is raised."""
+        """The events of an operation that streams, as `operation.stream`, until `end`. An error event is raised.
+
+        Those of a WebSocket (a `Stream` of the table) have no end: see `follow`.
+        """
+        if isinstance(operation, Stream):
+            yield from self.follow(operation, params=params)
+            return
         path, headers, content = self._request(operation, params, body)
         headers["Accept"] = "application/x-ndjson"
         answer = self._transport.lines(operation.method, path, headers=headers, body=content)
         if isinstance(answer, Answer):
-            raise _error(answer.status, answer.headers, answer.body)
+            raise as_error(answer.status, answer.headers, answer.body)
         decoder = msgspec.json.Decoder(operation.stream)
         for line in answer:
             event: Any = decoder.decode(line)
@@ -115,74 +240,33 @@ class LukhasClient:
                 raise from_body(CODES[event.error["code"]][0], {"error": event.error})
             yield event
 
-    def process(
-        self,
-        input: str,
-        *,
-        context: Context | dict[str, Any] | None = None,
-        options: PipelineOptions | dict[str, Any] | None = None,
-        constellation_config: ConstellationConfig | dict[str, Any] | None = None,
-    ) -> ProcessResponse:
-        """One input through the six stages. `options` are the pipeline's, or the short `use_memory` and
-        `creative_mode`."""
-        from lukhas_sdk import nouns
+    def follow(self, operation: Stream[Params, Result], *, params: Params | None = None) -> Iterator[Result]:
+        """The events of a WebSocket, on a connection of its own that is made again when it breaks.
 
-        return self.call(nouns.PROCESS, body=nouns.process_request(input, context, options, constellation_config))
+        Raises what the daemon says to the handshake, and DaemonUnreachable where already the first one fails.
+        """
+        from lukhas_sdk.websocket import read_event, reconnect_pause_s
 
-    def health(self) -> HealthResponse:
-        from lukhas_sdk.contract.system import HEALTH
-
-        return self.call(HEALTH)
-
-    def status(self) -> StatusResponse:
-        from lukhas_sdk.contract.system import STATUS
-
-        return self.call(STATUS)
-
-    @property
-    def memory(self) -> MemoryNoun:
-        from lukhas_sdk.nouns import MemoryNoun
-
-        return MemoryNoun(self)
-
-    @property
-    def guardian(self) -> GuardianNoun:
-        from lukhas_sdk.nouns import GuardianNoun
-
-        return GuardianNoun(self)
-
-    def _request(
-        self, operation: Operation[Any, Any, Any], params: Any, body: Any
-    ) -> tuple[str, dict[str, str], bytes | None]:
-        """Path, headers and body."""
-        headers = {"Accept": "application/json"}
-        content = None
-        if operation.body is not NoBody:
-            headers["Content-Type"] = "application/json"
-            content = msgspec.json.encode(body)
-        if not operation.public:
-            headers["X-API-Key"] = self._key()
-        return _fill(operation, params), headers, content
-
-    def _key(self) -> str:
-        if self._api_key is None:
-            from lukhas_sdk.secrets import read_secret
-
-            self._api_key = read_secret(self.paths, "local.key")
-        if not self._api_key:
-            if isinstance(self._transport.name, str) and not Path(self.paths.socket).exists():
-                from lukhas_sdk.errors import DaemonUnreachable
-
-                raise DaemonUnreachable(
-                    f"no daemon has run with {self.paths.state}: there is no key yet",
-                    hint="start it: lukhas daemon start",
-                )
-            raise LukhasError(
-                "no API key: none was given, and this machine's own cannot be read",
-                code="INVALID_TOKEN",
-                hint="pass api_key=…, or restart the daemon: it makes the local key anew",
-            )
-        return self._api_key
+        path, headers, _ = self._request(operation, params, None)
+        transport = Transport(self._target, prefix=API_PREFIX, timeout_s=self._timeout_s)
+        attempt = 0
+        connected = False
+        try:
+            while True:
+                try:
+                    answer = transport.upgrade(path, headers=headers)
+                    if isinstance(answer, Answer):
+                        raise as_error(answer.status, answer.headers, answer.body)
+                    connected, attempt = True, 0
+                    for message in answer:
+                        yield read_event(operation, message)
+                except LukhasError as error:
+                    if not connected or error.status not in PASSING:
+                        raise
+                time.sleep(reconnect_pause_s(attempt))
+                attempt += 1
+        finally:
+            transport.close()
 
 
 def _fill(operation: Operation[Any, Any, Any], params: Any) -> str:
@@ -202,7 +286,7 @@ def _fill(operation: Operation[Any, Any, Any], params: Any) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _error(status: int, headers: dict[str, str], body: bytes) -> LukhasError:
+def as_error(status: int, headers: dict[str, str], body: bytes) -> LukhasError:
     after = headers.get("retry-after", "")
     retry_after_s = float(after) if after.isdigit() else None
     try:

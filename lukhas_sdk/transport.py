@@ -7,8 +7,14 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lukhas_sdk.errors import DaemonUnreachable, LukhasError, ModuleTimeout, ValidationError
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from lukhas_sdk.websocket import WebSocket
 
 IDEMPOTENT = ("GET", "PUT", "DELETE")
 
@@ -19,6 +25,18 @@ class Answer:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
+
+
+def split_base_url(target: str) -> SplitResult:
+    """ValidationError where it is not one."""
+    from urllib.parse import urlsplit
+
+    url = urlsplit(target)
+    if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query or url.fragment:
+        raise ValidationError(
+            f"not a base URL: {target!r}", field="base_url", hint="give it as http://127.0.0.1:8000/v1"
+        )
+    return url
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -47,17 +65,11 @@ class Transport:
             self._prefix = prefix
             self._connection: http.client.HTTPConnection = UnixConnection(target, timeout_s)
             return
-        from urllib.parse import urlsplit
-
-        url = urlsplit(target)
-        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query or url.fragment:
-            raise ValidationError(
-                f"not a base URL: {target!r}", field="base_url", hint="give it as http://127.0.0.1:8000/v1"
-            )
+        url = split_base_url(target)
         self.name = target
         self._prefix = url.path.rstrip("/") or prefix
         kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(url.hostname, url.port, timeout=timeout_s)
+        self._connection = kind(url.hostname or "", url.port, timeout=timeout_s)
 
     def send(self, method: str, path: str, *, headers: dict[str, str], body: bytes | None) -> Answer:
         """One round trip. A connection that the daemon closed while idle is opened again.
@@ -91,6 +103,25 @@ class Transport:
             self.close()
             raise self._unreachable(error) from error
         return self._read_lines(response)
+
+    def upgrade(self, path: str, *, headers: dict[str, str]) -> Answer | WebSocket:
+        """A WebSocket, which takes the connection until `close`; the answer of one who does not make it one."""
+        from lukhas_sdk.websocket import WebSocket, handshake_headers, is_agreed
+
+        self.close()
+        shake = handshake_headers()
+        try:
+            self._connection.request("GET", self._prefix + path, headers={**headers, **shake})
+            response = self._connection.getresponse()
+            named = {name.lower(): value for name, value in response.getheaders()}
+            if response.status != 101 or self._connection.sock is None:
+                return Answer(response.status, named, response.read())
+        except (http.client.HTTPException, OSError) as error:
+            self.close()
+            raise self._unreachable(error) from error
+        if not is_agreed(shake["Sec-WebSocket-Key"], named.get("sec-websocket-accept", "")):
+            raise DaemonUnreachable(f"{self.name} answers the handshake wrongly", hint="see: lukhas daemon status")
+        return WebSocket(self._connection.sock, response, name=self.name)
 
     def _read_lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         try:

@@ -68,6 +68,8 @@ class Limit(enum.Enum):
     GUARDIAN = ("guardian", 600, 60)
     AUTH = ("auth", 30, 60)
     GENERAL = ("general", 300, 60)
+    WEBSOCKET = ("websocket", 1000, 60)
+    """Handshakes and messages of all the caller's streams together. A stream that has used it up waits."""
 
     @property
     def requests(self) -> int:
@@ -147,6 +149,27 @@ class Operation(Generic[Params, Body, Result]):
 
     def __repr__(self) -> str:
         return f"Operation({self.id})"
+
+
+class Stream(Operation[Params, NoBody, Result]):
+    """A row for a WebSocket: GET is its handshake, `result` what it sends, one JSON text message each."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        id: str,
+        path: str,
+        summary: str,
+        *,
+        params: type[Params],
+        result: type[Result],
+        tier: Tier,
+        limit: Limit,
+    ) -> None:
+        super().__init__(
+            id, "GET", path, summary, params=params, body=NoBody, result=result, tier=tier, limit=limit,
+        )  # fmt: skip
 
 
 AnyOperation = Operation[Any, Any, Any]

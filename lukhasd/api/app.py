@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as Next
 from aiohttp.typedefs import Middleware
 
-from lukhas_sdk.contract.base import API_PREFIX, AnyOperation
+from lukhas_sdk.contract.base import API_PREFIX, AnyOperation, Stream
 from lukhas_sdk.contract.operations import ALL
 from lukhas_sdk.errors import LukhasError
 from lukhasd.api import decode, guard, streams
@@ -19,9 +19,11 @@ from lukhasd.api.connection import Connection
 from lukhasd.api.errors import new_trace_id, render
 from lukhasd.api.limits import Allowance, Limiter
 from lukhasd.api.routes import TABLES
+from lukhasd.api.websocket import WebSockets
 from lukhasd.parts import Parts
 
 SERVICE = web.AppKey("service", Service)
+SOCKETS = web.AppKey("sockets", WebSockets)
 ALLOWANCE = web.RequestKey("allowance", Allowance)
 TRACE_ID = web.RequestKey("trace_id", str)
 
@@ -29,11 +31,14 @@ TRACE_ID = web.RequestKey("trace_id", str)
 def build_app(parts: Parts) -> web.Application:
     """Every operation with its handler. RuntimeError where the table and the routes disagree."""
     service = Service()
-    limiter = Limiter()
+    limiter = Limiter(settings=parts.settings.limits)
+    # Half of the connections stay for requests, however many streams are open.
+    sockets = WebSockets(limiter=limiter, limit=parts.settings.daemon.max_connections // 2)
     app = web.Application(client_max_size=parts.settings.daemon.body_limit_bytes, middlewares=[_door(parts)])
     app[SERVICE] = service
+    app[SOCKETS] = sockets
     for operation, handler in match_handlers(ALL, TABLES).items():
-        route = _route(operation, handler, parts=parts, service=service, limiter=limiter)
+        route = _route(operation, handler, parts=parts, service=service, limiter=limiter, sockets=sockets)
         app.router.add_route(operation.method, API_PREFIX + operation.path, route, expect_handler=_expect_later)
     return app
 
@@ -90,10 +95,17 @@ def _door(parts: Parts) -> Middleware:
 
 
 def _route(
-    operation: AnyOperation, handler: Handler, *, parts: Parts, service: Service, limiter: Limiter
+    operation: AnyOperation,
+    handler: Handler,
+    *,
+    parts: Parts,
+    service: Service,
+    limiter: Limiter,
+    sockets: WebSockets,
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def route(request: web.Request) -> web.StreamResponse:
-        who = await guard.authenticate(operation, request, parts.identity)
+        later = guard.authenticates_later(operation, request)
+        who = None if later else await guard.authenticate(operation, request, parts.identity)
         if allowance := guard.count(operation, request, who, limiter):
             request[ALLOWANCE] = allowance
             if allowance.exceeded:
@@ -101,13 +113,16 @@ def _route(
         guard.check_tier(operation, who)
         params = decode.params(operation, request)
         body = await decode.body(operation, request)
+        headers = {**(allowance.headers() if allowance else {}), "X-Trace-Id": request[TRACE_ID]}
+        if isinstance(operation, Stream):
+            call = Call(parts, service, params, body, who)
+            return await sockets.respond(request, operation, handler, call=call, headers=headers)
         if operation.stream and streams.wanted(request):
-            headers = allowance.headers() if allowance else {}
             return await streams.respond(
                 request,
-                lambda emit: handler(Call(parts, service, params, body, who, emit)),
+                lambda emit, sent: handler(Call(parts, service, params, body, who, emit, sent)),
                 event=operation.stream,
-                headers={**headers, "X-Trace-Id": request[TRACE_ID]},
+                headers=headers,
             )
         result = await handler(Call(parts, service, params, body, who))
         if not isinstance(result, operation.result):

@@ -33,6 +33,10 @@ class Service:
     cpu_at_start_s: float = field(default_factory=time.process_time)
 
 
+async def _at_once() -> None:
+    """There is nothing to wait for."""
+
+
 @dataclass(frozen=True)
 class Call(Generic[Params, Body]):
     """One request that is who it says it is, may do this, and is of the contract's shape."""
@@ -45,6 +49,8 @@ class Call(Generic[Params, Body]):
     """None on public operations alone."""
     emit: Callable[[Any], None] = lambda event: None
     """Sends an event of a streamed answer; without a stream it goes nowhere."""
+    sent: Callable[[], Awaitable[None]] = _at_once
+    """Waits until the client has taken what was emitted; without a stream it does not."""
 
     @property
     def caller(self) -> Caller:

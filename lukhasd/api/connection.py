@@ -49,7 +49,7 @@ class Connections:
 class Connection(web.RequestHandler):
     """The library's protocol, which by itself waits an hour for a request's head and answers garbage in plain text."""
 
-    __slots__ = ("_admitted", "_connections", "_head_timeout_s", "_head_timer", "busy")
+    __slots__ = ("_admitted", "_connections", "_head_timeout_s", "_head_timer", "busy", "lost")
 
     def __init__(
         self,
@@ -73,6 +73,8 @@ class Connection(web.RequestHandler):
         self._admitted = False
         self.busy = False
         """A request is being answered."""
+        self.lost = asyncio.Event()
+        """Set once nothing can be read or written any more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._connections is None:
@@ -86,6 +88,7 @@ class Connection(web.RequestHandler):
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self.lost.set()
         self._forget_head()
         if self._connections is not None:
             self._connections.remove(self)

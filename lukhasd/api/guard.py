@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from aiohttp import hdrs, web
 
-from lukhas_sdk.contract.base import AnyOperation
+from lukhas_sdk.contract.base import AnyOperation, Stream
 from lukhas_sdk.errors import InsufficientPermissions, InvalidToken, ValidationError
 from lukhasd.api.limits import Allowance, Limiter
 from lukhasd.identity import Caller, Identity
@@ -105,6 +105,13 @@ async def authenticate(operation: AnyOperation, request: web.Request, identity: 
         api_key=request.headers.get("X-API-Key"),
         over_unix_socket=over_unix_socket(request),
     )
+
+
+def authenticates_later(operation: AnyOperation, request: web.Request) -> bool:
+    """A page's script cannot set the headers of a WebSocket's handshake: its first message holds its credential.
+    Only pages say their Origin, and `check_origin` has let it pass."""
+    shown = hdrs.AUTHORIZATION in request.headers or "X-API-Key" in request.headers
+    return isinstance(operation, Stream) and hdrs.ORIGIN in request.headers and not shown
 
 
 def check_tier(operation: AnyOperation, caller: Caller | None) -> None:

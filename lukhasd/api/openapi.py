@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from lukhas_sdk._version import __version__
-from lukhas_sdk.contract.base import API_PREFIX, AnyOperation, NoBody
+from lukhas_sdk.contract.base import API_PREFIX, AnyOperation, NoBody, Stream
 from lukhas_sdk.contract.operations import ALL
+from lukhas_sdk.contract.streams import CLOSE_CODES, Authenticated, AuthMessage
 from lukhas_sdk.contract.system import OpenApiDocument
 from lukhas_sdk.errors import CODES, COMMON
 from lukhasd.api.errors import ErrorBody
@@ -44,11 +45,13 @@ OTHER_STATUSES = {
 }
 """What the guard and the decoder answer with codes of another status."""
 
+NO_HANDSHAKE = "The request is not a WebSocket's handshake"
+
 
 @functools.cache
 def document() -> OpenApiDocument:
     bodies = {operation.body for operation in ALL if operation.body is not NoBody}
-    types: set[type] = {ErrorBody, *bodies, *(operation.result for operation in ALL)}
+    types: set[type] = {ErrorBody, AuthMessage, Authenticated, *bodies, *(operation.result for operation in ALL)}
     types |= {operation.stream for operation in ALL if operation.stream}
     _, schemas = msgspec.json.schema_components(sorted(types, key=lambda kind: kind.__name__), ref_template=REF)
     paths: dict[str, Any] = {}
@@ -79,6 +82,12 @@ def _operation(operation: AnyOperation) -> dict[str, Any]:
         "parameters": list(_parameters(operation)),
         "responses": _responses(operation),
     }
+    if isinstance(operation, Stream):
+        entry["x-websocket"] = {
+            "first_message": _ref(AuthMessage),
+            "messages": [_ref(operation.result), _ref(Authenticated), _ref(ErrorBody)],
+            "close_codes": {str(code): meaning for code, meaning in CLOSE_CODES.items()},
+        }
     if operation.body is not NoBody:
         entry["requestBody"] = {"required": True, "content": _json(operation.body)}
     if operation.public:
@@ -100,14 +109,16 @@ def _parameters(operation: AnyOperation) -> Iterator[dict[str, Any]]:
 
 def _responses(operation: AnyOperation) -> dict[str, Any]:
     limited = LIMITED if operation.limit else ()
+    headers = _headers(*ALWAYS, *limited)
     summary = inspect.getdoc(operation.result) if "__doc__" in vars(operation.result) else None
-    answers: dict[str, Any] = {
-        "200": {
-            "description": (summary or operation.summary).splitlines()[0],
-            "headers": _headers(*ALWAYS, *limited),
-            "content": _json(operation.result) | (_json(operation.stream, NDJSON) if operation.stream else {}),
-        }
-    }
+    description = (summary or operation.summary).splitlines()[0]
+    answers: dict[str, Any] = {}
+    if isinstance(operation, Stream):
+        answers["101"] = {"description": f"Each message: {description}", "headers": headers}
+        answers["426"] = {"description": NO_HANDSHAKE, "headers": headers, "content": _json(ErrorBody)}
+    else:
+        content = _json(operation.result) | (_json(operation.stream, NDJSON) if operation.stream else {})
+        answers["200"] = {"description": description, "headers": headers, "content": content}
     for status, description in sorted(_errors(operation).items()):
         extra = ("Retry-After",) if status == "429" else ()
         after_limit = limited if status not in ("401", "403", "421") else ()
@@ -135,7 +146,11 @@ def _headers(*names: str) -> dict[str, Any]:
 
 
 def _json(kind: type, media_type: str = "application/json") -> dict[str, Any]:
-    return {media_type: {"schema": {"$ref": REF.format(name=kind.__name__)}}}
+    return {media_type: {"schema": _ref(kind)}}
+
+
+def _ref(kind: type) -> dict[str, str]:
+    return {"$ref": REF.format(name=kind.__name__)}
 
 
 def _tag(operation: AnyOperation) -> str:

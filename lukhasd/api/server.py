@@ -15,7 +15,7 @@ from aiohttp import web
 
 from lukhas_sdk.errors import Conflict, LukhasError
 from lukhas_sdk.paths import make_private
-from lukhasd.api.app import SERVICE, build_app
+from lukhasd.api.app import SERVICE, SOCKETS, build_app
 from lukhasd.api.connection import Connection, Connections
 from lukhasd.parts import Parts
 
@@ -36,6 +36,7 @@ class Server:
         self._path = parts.paths.socket
         app = build_app(parts)
         self._service = app[SERVICE]
+        self._sockets = app[SOCKETS]
         self._runner = web.AppRunner(
             app, handle_signals=False, access_log=None, shutdown_timeout=self._settings.drain_timeout_s
         )
@@ -73,6 +74,7 @@ class Server:
             listening.close()
         self._listening.clear()
         await asyncio.to_thread(remove_socket, self._path, self._socket_inode)
+        await self._sockets.stop()
         await self._runner.cleanup()
 
     async def _keep_socket(self) -> None:

@@ -14,6 +14,8 @@ from lukhasd.api.errors import render
 
 NDJSON = "application/x-ndjson"
 Emit = Callable[[Any], None]
+Sent = Callable[[], Awaitable[None]]
+"""Waits until the client has taken all that was emitted: for answers that are larger than should wait in memory."""
 
 
 def wanted(request: web.Request) -> bool:
@@ -21,7 +23,7 @@ def wanted(request: web.Request) -> bool:
 
 
 async def respond(
-    request: web.Request, run: Callable[[Emit], Awaitable[Any]], *, event: Any, headers: Mapping[str, str]
+    request: web.Request, run: Callable[[Emit, Sent], Awaitable[Any]], *, event: Any, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """Streams what `run` emits and what it gives. What it raises is an `error` event: the status is 200 by then.
 
@@ -29,12 +31,13 @@ async def respond(
     """
     response = web.StreamResponse(headers={**ALWAYS, **headers, hdrs.CONTENT_TYPE: NDJSON})
     waiting: asyncio.Queue[Any] = asyncio.Queue()
-    work = asyncio.ensure_future(run(waiting.put_nowait))
+    work = asyncio.ensure_future(run(waiting.put_nowait, waiting.join))
     work.add_done_callback(lambda _: waiting.put_nowait(None))
     try:
         await response.prepare(request)
         while (emitted := await waiting.get()) is not None:
             await _write(response, emitted)
+            waiting.task_done()
         await _write(response, _closing(work, event, headers["X-Trace-Id"]))
         await _write(response, event(type="end"))
     finally:
