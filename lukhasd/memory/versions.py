@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from lukhas_sdk.contract.streams import RepairMethod
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import rows
+from lukhasd.memory import moments, rows
 
 COLUMNS = "version, data, context, tags, importance, drift, cause, actor, note, created_at"
 
@@ -19,7 +20,8 @@ COLUMNS = "version, data, context, tags, importance, drift, cause, actor, note, 
 @dataclass(frozen=True)
 class Revision:
     """What a memory is to say from now on. `context` is JSON; `drift` is of `data` against the origin, None where it
-    could not be measured; `actor` is an identity's id or the part that did it."""
+    could not be measured; `suggested` is how to repair it, None where it has not drifted so far; `actor` is an
+    identity's id or the part that did it."""
 
     data: str
     context: str
@@ -29,6 +31,7 @@ class Revision:
     cause: str
     actor: str
     note: str | None = None
+    suggested: RepairMethod | None = None
 
 
 @dataclass(frozen=True)
@@ -46,23 +49,34 @@ class Version:
 
 
 def rewrite(cursor: Cursor, row: rows.MemoryRow, revision: Revision, *, sequence: int, now: datetime) -> int:
-    """Writes the next version and makes it current; gives its number. The vectors go where the text that is embedded
-    changed; the caller names the row as rewritten in its `Changed`."""
+    """Writes the next version and makes it current, and when it happened follows; gives its number. Its vectors go; the
+    caller names the row as rewritten in its `Changed`."""
     if row.version == 1:
         first = Revision(row.data, row.context, row.tags, row.importance, row.drift, "store", row.owner)
         _insert(cursor, row.row_id, 1, first, row.created_at)
     version = row.version + 1
     _insert(cursor, row.row_id, version, revision, now)
     cursor.execute(
-        "UPDATE memories SET current = ?, context = ?, tags = ?, importance = ?, drift = ?, version = ?, sequence = ?"
-        " WHERE row_id = ?",
+        "UPDATE memories SET current = ?, context = ?, tags = ?, importance = ?, drift = ?, suggested_method = ?,"
+        " event_at = ?, version = ?, sequence = ? WHERE row_id = ?",
         [
-            revision.data, revision.context, _encode(revision.tags), revision.importance, revision.drift, version,
-            sequence, row.row_id,
+            revision.data, revision.context, _encode(revision.tags), revision.importance, revision.drift,
+            revision.suggested, rows.naive(event_at(revision.context, row.created_at)), version, sequence, row.row_id,
         ],
     )  # fmt: skip
     cursor.execute("DELETE FROM memory_vectors WHERE row_id = ?", [row.row_id])
     return version
+
+
+def event_at(context: str, created_at: datetime) -> datetime:
+    """When it happened, by its context. ValidationError for a timestamp that is no date."""
+    stamp = msgspec.json.decode(context).get("timestamp")
+    return created_at if stamp is None else moments.parse(stamp, field="$.context.timestamp")
+
+
+def suggested(cursor: Cursor, row: rows.MemoryRow) -> RepairMethod | None:
+    found = cursor.execute("SELECT suggested_method FROM memories WHERE row_id = ?", [row.row_id]).fetchall()
+    return found[0][0] if found else None
 
 
 def history(cursor: Cursor, row: rows.MemoryRow) -> list[Version]:
