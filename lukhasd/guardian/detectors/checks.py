@@ -13,6 +13,19 @@ PLACEHOLDER = re.compile(
     r"(?i)example|placeholder|changeme|change_me|your[_-]?|x{4,}|\*{3,}|<[^>]{1,60}>|\$\{|\{\{|redacted|dummy|sample|"
     r"_here\b|^(?:new|secure|my|some|old|the)[_-]|^(?:password|secret|token|none|null|true|false|test|string|env|os\.|getenv|process\.)|\.\.\."
 )
+ORDINARY = re.compile(
+    r"(?i)\d{1,4}(?:st|nd|rd|th|am|pm|km|kg|eur|usd|gb|mb|h|min)|https?:.*|[a-z]+[!?]+|[a-z]+_[a-z_]+|"
+    r".*\.(?:txt|md|pdf|py|kdbx)|\w+@[\w.]+"
+)
+"""What has letters and digits or marks and is no password."""
+SEED_WORDS = (12, 15, 18, 21, 24)
+NOT_IN_SEEDS_LIST = """
+the and was were are for from had has have his its our their him but not did does been being went which would could
+those whose why how onto because too she gets got made took came goes comes likes wants needs lives works called named
+moved says said
+"""
+NOT_IN_SEEDS = frozenset(NOT_IN_SEEDS_LIST.split())
+"""Words of sentences that the list of BIP-39 does not have."""
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -33,6 +46,29 @@ def password_like(value: str) -> bool:
         return False
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9]"))
     return (len(value) >= 8 and kinds >= 3 and entropy_bits(value) >= 2.5) or random_looking(value)
+
+
+def plain_password(value: str) -> bool:
+    """Letters together with digits or marks, as no word of a sentence has; placeholders, dates and amounts are not."""
+    bare = value.strip(".!?")
+    mixed = re.search(r"[A-Za-z]", bare) and re.search(r"[0-9@#$%^&*_+=!]", bare)
+    return len(bare) >= 6 and mixed is not None and not PLACEHOLDER.search(bare) and not ORDINARY.fullmatch(bare)
+
+
+def seed_phrase(value: str) -> bool:
+    """Begins with 12, 15, 18, 21 or 24 words (BIP-39) of which none is an ordinary sentence's."""
+    words = re.findall(r"[a-z]+", value.lower())
+    return any(_seed_words(words[:count]) for count in SEED_WORDS if count <= len(words))
+
+
+def bare_seed_phrase(value: str) -> bool:
+    """Is 12 or 24 such words, where nothing else says that it is a seed phrase."""
+    words = value.split()
+    return len(words) in (12, 24) and _seed_words(words)
+
+
+def _seed_words(words: list[str]) -> bool:
+    return NOT_IN_SEEDS.isdisjoint(words) and len(set(words)) > len(words) - 3
 
 
 def not_placeholder(value: str) -> bool:
@@ -88,6 +124,9 @@ def github(value: str) -> bool:
 CHECKS: dict[str, Callable[[str], bool]] = {
     "entropy": random_looking,
     "password": password_like,
+    "plain_password": plain_password,
+    "seed_phrase": seed_phrase,
+    "bare_seed_phrase": bare_seed_phrase,
     "not_placeholder": not_placeholder,
     "luhn": luhn,
     "iban": iban,
