@@ -26,7 +26,7 @@ from lukhasd.constellation.stars import Stars
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
-from lukhasd.matriz.folds import FoldStore, Interaction, new_interaction_id
+from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages import action, attention, intent, risk
 from lukhasd.matriz.stages.memory import Candidate, recollect
@@ -149,6 +149,7 @@ class Pipeline:
                 previous_id=previous.interaction_id if previous else None,
                 intent=permission.intent,
                 decision=judgement.decision,
+                withheld=judgement.withheld,
                 elapsed_ms=(perf_counter() - started) * 1000,
                 memory=self._memory,
                 folds=self._folds,
@@ -213,7 +214,7 @@ class Pipeline:
                 attention.attend,
                 candidates,
                 vectors,
-                embedder=self._embedder,
+                embedder=self._memory.core.meaning.embedder,
                 focus=options.attention_focus,
                 creative=options.thought_mode == "creative",
                 budget_tokens=self._settings.context_tokens,

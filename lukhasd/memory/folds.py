@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lukhas_sdk.contract import folds as contract
+from lukhas_sdk.errors import NotFound
 from lukhasd.database import Database, insert_rows
 from lukhasd.database.connection import Cursor
+from lukhasd.memory.quotations import ERASED
 from lukhasd.memory.words import FUNCTION_WORDS
 
 ACTIVE_LIMIT = 1000
 """Folds of one identity that are active; older ones are archived, never lost."""
 SESSION_IDLE = timedelta(minutes=30)
+FOLD_PREFIX = "fold_"
+WHOLE_FOLD = (
+    "fold_id, interaction_id, input, response, parents, importance, valence, state, reason, folds.created_at"
+    " FROM folds JOIN interactions USING (interaction_id) WHERE folds.owner = ?"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Fold:
-    """`valence` is None where no emotion was measured."""
+    """`parents` are memories and folds that caused it; `valence` is None where no emotion was measured."""
 
     fold_id: str
     interaction_id: str
@@ -64,8 +73,9 @@ def new_fold_id(text: str, at: datetime) -> str:
     return "_".join(["fold", at.strftime("%Y_%m_%d"), *(keywords or ["interaction"]), secrets.token_hex(3)])
 
 
-def malformed(fold: Fold, *, known: frozenset[str]) -> str | None:
-    """Why the fold must not reach long-term memory, None when it is well formed. `known` are the ids that exist."""
+def malformed(fold: Fold, *, known: frozenset[str], ancestors: frozenset[str] = frozenset()) -> str | None:
+    """Why the fold must not reach long-term memory, None when it is well formed. `known` are the ids that exist,
+    `ancestors` the folds that its parents come from."""
     if not fold.interaction_id or not fold.owner:
         return "it has no source"
     dangling = [parent for parent in fold.parents if parent not in known]
@@ -73,6 +83,8 @@ def malformed(fold: Fold, *, known: frozenset[str]) -> str | None:
         return f"its parent {dangling[0]} does not exist"
     if fold.fold_id in fold.parents:
         return "it is its own parent"
+    if fold.fold_id in ancestors:
+        return "its parents come from it: they form a circle"
     if len(set(fold.parents)) != len(fold.parents):
         return "a parent is named twice"
     if not 0.0 <= fold.importance <= 1.0:
@@ -87,7 +99,8 @@ class FoldStore:
         self._database = database
 
     async def save(self, interaction: Interaction, fold: Fold) -> str:
-        """Writes both, or neither. Gives the fold's state: active, or quarantined where it is not well formed."""
+        """Writes both, or neither. The fold of the interaction before it becomes a parent too. Gives the fold's state:
+        active, or quarantined where it is not well formed."""
         return await self._database.write(lambda cursor: _save(cursor, interaction, fold))
 
     async def get(self, owner: str, interaction_id: str) -> Interaction | None:
@@ -109,11 +122,46 @@ class FoldStore:
                     " AND json_contains(parents, ?) ORDER BY created_at DESC LIMIT 5",
                     [owner, json.dumps(memory_id)],
                 ).fetchall()
-                others = dict.fromkeys(parent for row in rows for parent in json.loads(row[0]) if parent != memory_id)
+                others = dict.fromkeys(
+                    parent
+                    for row in rows
+                    for parent in json.loads(row[0])
+                    if parent != memory_id and not parent.startswith(FOLD_PREFIX)
+                )
                 found[memory_id] = list(others)
             return found
 
         return await self._database.read(run)
+
+    async def list(self, owner: str, params: contract.FoldListParams) -> contract.FoldListResponse:
+        """Newest first."""
+        where, values = [WHOLE_FOLD], [owner]
+        where.append("state = ?" if params.state else "state <> 'quarantined'")
+        values += [params.state] if params.state else []
+        for word in (params.query or "").split():
+            where.append("contains(lower(input || ' ' || response), lower(?))")
+            values.append(word)
+        if params.cursor is not None:
+            where.append("(folds.created_at, fold_id) < (SELECT (created_at, fold_id) FROM folds WHERE fold_id = ?)")
+            values.append(params.cursor)
+        sql = f"SELECT {' AND '.join(where)} ORDER BY folds.created_at DESC, fold_id DESC LIMIT {params.limit + 1}"
+
+        def read(cursor: Cursor) -> tuple[list[contract.Fold], contract.FoldCounts]:
+            found = [_whole(row) for row in cursor.execute(sql, values).fetchall()]
+            counted = cursor.execute("SELECT state, count(*) FROM folds WHERE owner = ? GROUP BY state", [owner])
+            return found, contract.FoldCounts(**dict(counted.fetchall()))
+
+        found, counts = await self._database.read(read)
+        page = found[: params.limit]
+        return contract.FoldListResponse(page, counts, page[-1].fold_id if len(found) > len(page) else None)
+
+    async def show(self, owner: str, fold_id: str) -> contract.Fold:
+        """NotFound where the owner has no such fold."""
+        sql = f"SELECT {WHOLE_FOLD} AND fold_id = ?"
+        row = await self._database.read(lambda cursor: cursor.execute(sql, [owner, fold_id]).fetchone())
+        if row is None:
+            raise NotFound(f"no fold is called {fold_id}", hint="see: lukhas memory folds")
+        return _whole(row)
 
     async def total_interactions(self) -> int:
         return await self._count("SELECT count(*) FROM interactions", [])
@@ -127,7 +175,7 @@ class FoldStore:
             [since],
         )
 
-    async def _one(self, where: str, values: list[object]) -> Interaction | None:
+    async def _one(self, where: str, values: Sequence[object]) -> Interaction | None:
         """The newest that fits `where`, which is one of this class's own conditions."""
         sql = f"SELECT {INTERACTION} FROM interactions WHERE owner = ? AND {where} ORDER BY created_at DESC LIMIT 1"  # noqa: S608
         row = await self._database.read(lambda cursor: cursor.execute(sql, values).fetchone())
@@ -138,19 +186,41 @@ class FoldStore:
         found["created_at"] = found["created_at"].replace(tzinfo=UTC)
         return Interaction(**found)
 
-    async def _count(self, sql: str, values: list[object]) -> int:
+    async def _count(self, sql: str, values: Sequence[object]) -> int:
         row = await self._database.read(lambda cursor: cursor.execute(sql, values).fetchone())
         return int(row[0]) if row else 0
 
 
 def _save(cursor: Cursor, interaction: Interaction, fold: Fold) -> str:
+    forgotten = _forgotten(cursor, interaction)
+    if forgotten:  # between the answer and now
+        cited = tuple(name for name in interaction.cited if name not in forgotten)
+        interaction = replace(interaction, response=ERASED, cited=cited)
+        fold = replace(fold, parents=tuple(parent for parent in fold.parents if parent not in forgotten))
+    before = _fold_of(cursor, interaction.owner, interaction.previous_id)
+    if before is not None and before not in fold.parents:
+        fold = replace(fold, parents=(*fold.parents, before))
     known = _known(cursor, interaction.owner, fold.parents)
-    reason = malformed(fold, known=known)
+    reason = malformed(fold, known=known, ancestors=_ancestors(cursor, interaction.owner, fold.parents))
     state = "quarantined" if reason else "active"
     insert_rows(cursor, "interactions", _columns(interaction))
-    insert_rows(cursor, "folds", {**_columns(fold), "state": [state], "reason": [reason]})
+    row = {**_columns(fold), "state": [state], "reason": [reason]}
+    # Bound one by one: as a numpy column, the NaN of a fold to be quarantined would be NULL.
+    cursor.execute(
+        f"INSERT INTO folds ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608
+        [values[0] for values in row.values()],
+    )
     _archive(cursor, fold.owner)
     return state
+
+
+def _forgotten(cursor: Cursor, interaction: Interaction) -> frozenset[str]:
+    """Of what it cites."""
+    if not interaction.cited:
+        return frozenset()
+    sql = "SELECT memory_id FROM memory_forgotten WHERE owner = ? AND list_contains(?, memory_id)"
+    found = cursor.execute(sql, [interaction.owner, [*interaction.cited]]).fetchall()
+    return frozenset(memory_id for (memory_id,) in found)
 
 
 def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
@@ -166,20 +236,58 @@ def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
     return columns
 
 
-def _known(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> frozenset[str]:
-    if not memory_ids:
+def _known(cursor: Cursor, owner: str, ids: Sequence[str]) -> frozenset[str]:
+    """Those that are memories, or folds that are not quarantined, of that owner."""
+    if not ids:
         return frozenset()
-    slots = ", ".join("?" * len(memory_ids))
+    slots = ", ".join("?" * len(ids))
     rows = cursor.execute(
-        f"SELECT memory_id FROM memories WHERE owner = ? AND memory_id IN ({slots})",  # noqa: S608
-        [owner, *memory_ids],
+        f"SELECT memory_id FROM memories WHERE owner = ? AND memory_id IN ({slots}) UNION ALL"  # noqa: S608
+        f" SELECT fold_id FROM folds WHERE owner = ? AND state <> 'quarantined' AND fold_id IN ({slots})",
+        [owner, *ids, owner, *ids],
     ).fetchall()
     return frozenset(row[0] for row in rows)
 
 
+def _fold_of(cursor: Cursor, owner: str, interaction_id: str | None) -> str | None:
+    found = cursor.execute(
+        "SELECT fold_id FROM folds WHERE owner = ? AND interaction_id = ? AND state <> 'quarantined'",
+        [owner, interaction_id],
+    ).fetchall()
+    return found[0][0] if found else None
+
+
+def _ancestors(cursor: Cursor, owner: str, parents: Sequence[str]) -> frozenset[str]:
+    """The folds among the parents, theirs, and so on."""
+    reached: set[str] = set()
+    frontier = [parent for parent in parents if parent.startswith(FOLD_PREFIX)]
+    while frontier:
+        reached.update(frontier)
+        slots = ", ".join("?" * len(frontier))
+        rows = cursor.execute(
+            f"SELECT parents FROM folds WHERE owner = ? AND fold_id IN ({slots})",  # noqa: S608
+            [owner, *frontier],
+        ).fetchall()
+        above = {parent for row in rows for parent in json.loads(row[0]) if parent.startswith(FOLD_PREFIX)}
+        frontier = list(above - reached)
+    return frozenset(reached)
+
+
+def _whole(row: tuple[Any, ...]) -> contract.Fold:
+    fold_id, interaction_id, asked, response, parents, importance, valence, state, reason, created_at = row
+    return contract.Fold(
+        fold_id, interaction_id, asked, response, json.loads(parents), _finite(importance), _finite(valence), state,
+        reason, created_at.replace(tzinfo=UTC),
+    )  # fmt: skip
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None
+
+
 def _archive(cursor: Cursor, owner: str) -> None:
-    row = cursor.execute("SELECT count(*) FROM folds WHERE owner = ? AND state = 'active'", [owner]).fetchone()
-    if row and row[0] > ACTIVE_LIMIT:
+    sql = "SELECT count(*) FROM folds WHERE owner = ? AND state = 'active'"
+    if cursor.execute(sql, [owner]).fetchall()[0][0] > ACTIVE_LIMIT:
         cursor.execute(
             "UPDATE folds SET state = 'archived' WHERE fold_id IN (SELECT fold_id FROM folds"
             " WHERE owner = ? AND state = 'active' ORDER BY created_at DESC OFFSET ?)",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lukhas_sdk.contract.base import Reasons
-from lukhas_sdk.contract.guardian import Decision
+from lukhas_sdk.contract.guardian import Decision, Finding
 from lukhas_sdk.contract.matriz import Intent, ProcessRequest
-from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
+from lukhas_sdk.contract.memory import MemoryContent, StoreRequest, StoreResponse
 from lukhasd.identity.caller import Caller
-from lukhasd.matriz.folds import Fold, FoldStore, Interaction, new_fold_id
+from lukhasd.memory.folds import Fold, FoldStore, Interaction, new_fold_id
 from lukhasd.matriz.stages.thought import Draft
 from lukhasd.memory import MemoryStore
+from lukhasd.memory.quarantine import mark
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,25 @@ async def act(
     previous_id: str | None,
     intent: Intent,
     decision: Decision,
+    withheld: Sequence[Finding],
     elapsed_ms: float,
     memory: MemoryStore,
     folds: FoldStore,
 ) -> Outcome:
+    """`withheld` is why an input that is to be remembered is quarantined instead."""
     done = ["Gave the response"]
     parents = [used.memory_id for used in draft.used]
     now = datetime.now(UTC)
     if request.pipeline_options.action_type == "remember":
         content = MemoryContent(type="episodic", data=request.input, context={"timestamp": now.isoformat()})
-        stored = await memory.store(caller.identity_id, StoreRequest(content=content))
-        parents.append(stored.memory_id)
-        done.append(f"stored the input as {stored.memory_id}")
+        asked = StoreRequest(content=content)
+        if withheld:
+            held = await memory.quarantine.hold(caller.identity_id, asked, withheld)
+            done.append(f"quarantined the input as {held}: {mark(withheld)}")
+        else:
+            stored = await memory.store(caller.identity_id, asked)
+            done.append(_told(stored))
+            parents += [stored.memory_id] if stored.memory_id is not None else []
     interaction = Interaction(
         interaction_id=interaction_id,
         owner=caller.identity_id,
@@ -72,6 +81,15 @@ async def act(
         created_at=now,
     )
     state = await folds.save(interaction, fold)
+    memory.answered(caller.identity_id, draft.text)
     done.append(f"folded it with {len(fold.parents)} memories" if state == "active" else "quarantined its fold")
     reasons = {} if draft.answer_probability is not None else {"confidence": "see metadata.reasons"}
     return Outcome(fold.fold_id if state == "active" else None, draft.answer_probability, ", ".join(done), reasons)
+
+
+def _told(stored: StoreResponse) -> str:
+    if stored.memory_id is None:
+        return f"did not store the input: {stored.reason}"
+    if stored.outcome == "merged":
+        return f"merged the input into {stored.memory_id}"
+    return f"stored the input as {stored.memory_id}"

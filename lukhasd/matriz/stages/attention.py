@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.matriz import AttentionShare
 from lukhasd.matriz.stages.memory import Candidate
-from lukhasd.models.embedder import Embedder
+from lukhasd.models.embedder import Embedder, EmbedderError
 
 Vector = NDArray[np.float32]
 
@@ -65,7 +65,7 @@ def attend(
     relevance by its min-max cosine with the memories.
     """
     now = now or datetime.now(UTC)
-    nearness = _nearness(vectors, embedder.embed([focus.replace("_", " ")])[0]) if focus else {}
+    nearness = _nearness(vectors, embedder, focus) if focus else {}
     weights = {one.memory.memory_id: _weight(one, nearness, now) for one in candidates}
     left = sorted((one for one in candidates if weights[one.memory.memory_id] > 0), key=lambda one: -one.relevance)
     dropped = {one.memory.memory_id: "no weight" for one in candidates if one not in left}
@@ -98,9 +98,13 @@ def concentration(weights: Sequence[float]) -> float | None:
     return max(0.0, 1.0 - entropy / math.log(len(weights)))
 
 
-def _nearness(vectors: dict[str, Vector], aim: Vector) -> dict[str, float]:
-    """Min-max cosine of each memory with the focus."""
-    cosines = {memory_id: float(aim @ vector) for memory_id, vector in vectors.items()}
+def _nearness(vectors: dict[str, Vector], embedder: Embedder, focus: str) -> dict[str, float]:
+    """Min-max cosine of each memory with the focus; none while the embedder is out of order."""
+    try:
+        aim = embedder.embed([focus.replace("_", " ")])[0]
+    except EmbedderError:
+        return {}
+    cosines = {memory_id: float(aim @ vector) for memory_id, vector in vectors.items() if len(vector) == len(aim)}
     lowest, highest = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     span = highest - lowest
     return {memory_id: (cosine - lowest) / span if span > 0 else 1.0 for memory_id, cosine in cosines.items()}

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.memory import Memory, SearchRequest
+from lukhas_sdk.contract.streams import DRIFT_EXCESSIVE
 from lukhas_sdk.errors import MemoryDrift
-from lukhasd.matriz.folds import FoldStore, Interaction
 from lukhasd.memory import MemoryStore
+from lukhasd.memory.folds import FoldStore, Interaction
 
 FOUND_LIMIT = 20
 HOP_SEEDS = 3
@@ -20,7 +21,6 @@ HOP_DISCOUNT = 0.5
 WAITED_FOR = 64
 WAIT_S = 2.0
 """So many pending vectors are waited for, so long: what was just imported is then found by meaning too."""
-EXCESSIVE_DRIFT = 0.7
 LEANS_ON_BEFORE = re.compile(
     r"\b(it|its|that|those|this|these|he|him|his|she|her|hers|they|them|their|there|then|one|ones|same|else|again)\b"
     r"|^\s*(and|or|but|so|also|what about|how about|why)\b",
@@ -62,7 +62,7 @@ async def recollect(
     memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
     candidates = {
         hit.memory_id: Candidate(memories[hit.memory_id], hit.relevance_score, hit.cosine, 0)
-        for hit in found.results
+        for hit in memory.core.calibrated(found.results)
         if hit.memory_id in memories
     }
     for hop in range(1, depth):
@@ -129,15 +129,15 @@ async def _add(
 
 def _refuse_drifted(memory: Memory) -> None:
     drift = memory.metadata.drift_score
-    if drift is not None and drift >= EXCESSIVE_DRIFT:
+    if drift is not None and drift >= DRIFT_EXCESSIVE:
         raise MemoryDrift(
             f"memory {memory.memory_id} has drifted {drift:.2f} from its origin",
-            hint="look at it with: lukhas memory recall",
+            hint=f"lukhas memory repair {memory.memory_id} puts it right; with --preview it only shows how",
             details={
                 "memory_id": memory.memory_id,
                 "drift_level": drift,
-                "threshold": EXCESSIVE_DRIFT,
-                "exceeded_by": drift - EXCESSIVE_DRIFT,
+                "threshold": DRIFT_EXCESSIVE,
+                "exceeded_by": drift - DRIFT_EXCESSIVE,
             },
         )
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lukhas_sdk.contract.base import Reasons
-from lukhas_sdk.contract.guardian import Decision, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import Decision, Finding, GuardianAction, ValidateRequest, Verdict
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.guardian import Guardian
+from lukhasd.memory.quarantine import held_findings
 
 SEVERITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 STOPPING = ("REVIEW", "REJECTED")
@@ -28,6 +29,8 @@ class Judgement:
     confidence: float | None
     step: str
     reasons: Reasons = field(default_factory=dict)
+    withheld: tuple[Finding, ...] = ()
+    """Why the input, which is asked to be remembered, is to be quarantined instead."""
 
 
 async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> Judgement:
@@ -67,7 +70,8 @@ async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> J
         reasons["ethics_score"] = worst.reasons.get("ethics_score", "the guardian gave none")
     if safety is None and threshold is not None:
         reasons["risk_threshold"] = "no risk was measured to compare with it; the guardian's decision stands alone"
-    return Judgement(worst.decision, conditions, risk, ethics, safety, step, reasons)
+    withheld = tuple(held_findings(verdicts[2])) if len(verdicts) > 2 else ()
+    return Judgement(worst.decision, conditions, risk, ethics, safety, step, reasons, withheld)
 
 
 def _about(kind: Any, content: str, user: str | None, claim: str | None) -> ValidateRequest:

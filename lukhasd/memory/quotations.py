@@ -1,0 +1,117 @@
+"""Where else a memory's words stand: in interactions that cite or repeat it, in folds that it caused, in quarantine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from lukhasd.database.connection import Cursor
+
+ERASED = "[forgotten]"
+SHORTEST_CHARS = 12
+"""A shorter passage says too little to be known again: “yes”, “at noon”."""
+PASSAGES_MOST = 200
+BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+@dataclass(frozen=True)
+class Quotations:
+    interactions: tuple[str, ...]
+    folds: tuple[str, ...]
+    quarantined: tuple[str, ...]
+    searches: tuple[str, ...]
+    short: tuple[str, ...]
+    """Texts too short to be known again within another: they are where they are all that was said."""
+
+
+def passages(texts: Iterable[str]) -> list[str]:
+    """The sentences and lines of the texts that are long enough to be known again, evenly thinned to 200."""
+    found = dict.fromkeys(
+        part.strip() for text in texts for part in BREAK.split(text) if len(part.strip()) >= SHORTEST_CHARS
+    )
+    every = list(found)
+    step = max(len(every) / PASSAGES_MOST, 1.0)
+    return [every[int(place * step)] for place in range(min(len(every), PASSAGES_MOST))]
+
+
+def short(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple({text.strip() for text in texts if 0 < len(text.strip()) < SHORTEST_CHARS})
+
+
+def find(cursor: Cursor, owner: str, memory_id: str, said: Sequence[str], short: Sequence[str]) -> Quotations:
+    repeats = " OR ".join(["contains(input, ?) OR contains(response, ?)"] * len(said)) or "false"
+    interactions = cursor.execute(
+        "SELECT interaction_id FROM interactions WHERE owner = ?"  # noqa: S608
+        f" AND (json_contains(cited, ?) OR {repeats} OR list_contains(?, trim(input)) OR list_contains(?, trim(response)))"
+        " ORDER BY created_at",
+        [owner, json.dumps(memory_id), *(passage for passage in said for _ in range(2)), [*short], [*short]],
+    ).fetchall()
+    folds = cursor.execute(
+        "SELECT fold_id FROM folds WHERE owner = ? AND json_contains(parents, ?) ORDER BY created_at",
+        [owner, json.dumps(memory_id)],
+    ).fetchall()
+    escaped = [form for passage in said for form in _forms(passage)]
+    return Quotations(
+        interactions=tuple(row[0] for row in interactions),
+        folds=tuple(row[0] for row in folds),
+        quarantined=_holding(cursor, "memory_quarantine", "quarantine_id", "request || shown", owner, escaped),
+        searches=_holding(cursor, "saved_searches", "name", "name || request", owner, escaped),
+        short=tuple(short),
+    )
+
+
+def _holding(cursor: Cursor, table: str, key: str, text: str, owner: str, forms: Sequence[str]) -> tuple[str, ...]:
+    repeats = " OR ".join([f"contains({text}, ?)"] * len(forms)) or "false"
+    sql = f"SELECT {key} FROM {table} WHERE owner = ? AND ({repeats})"  # noqa: S608
+    return tuple(name for (name,) in cursor.execute(sql, [owner, *forms]).fetchall())
+
+
+def _forms(passage: str) -> set[str]:
+    """As it stands in a text, and in JSON."""
+    return {passage, msgspec.json.encode(passage).decode()[1:-1]}
+
+
+def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: Sequence[str]) -> None:
+    """An answer that cites the memory goes whole; elsewhere its passages go. Folds lose it as a parent; what the
+    quarantine or a kept search says of it goes whole."""
+    for interaction_id in found.interactions:
+        [(asked, response, cited)] = cursor.execute(
+            "SELECT input, response, cited FROM interactions WHERE interaction_id = ?", [interaction_id]
+        ).fetchall()
+        names = json.loads(cited)
+        response = ERASED if memory_id in names else _without(response, said, found.short)
+        cursor.execute(
+            "UPDATE interactions SET input = ?, response = ?, cited = ? WHERE interaction_id = ?",
+            [_without(asked, said, found.short), response, json.dumps([name for name in names if name != memory_id]),
+             interaction_id],
+        )  # fmt: skip
+    unlink(cursor, owner, memory_id)
+    for key, table, names in (
+        ("quarantine_id", "memory_quarantine", found.quarantined),
+        ("name", "saved_searches", found.searches),
+    ):
+        for name in names:
+            cursor.execute(f"DELETE FROM {table} WHERE owner = ? AND {key} = ?", [owner, name])  # noqa: S608
+
+
+def unlink(cursor: Cursor, owner: str, memory_id: str) -> None:
+    """Folds lose the memory as a parent: none is left with one that is not there."""
+    found = cursor.execute(
+        "SELECT fold_id, parents FROM folds WHERE owner = ? AND json_contains(parents, ?)",
+        [owner, json.dumps(memory_id)],
+    ).fetchall()
+    for fold_id, parents in found:
+        left = [parent for parent in json.loads(parents) if parent != memory_id]
+        cursor.execute("UPDATE folds SET parents = ? WHERE fold_id = ?", [json.dumps(left), fold_id])
+
+
+def _without(text: str, said: Sequence[str], short: Sequence[str]) -> str:
+    if text.strip() in short:
+        return ERASED
+    for passage in said:
+        text = text.replace(passage, ERASED)
+    return text
