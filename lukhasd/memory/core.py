@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple, Unpack
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from lukhas_sdk.contract.memory import SearchHit
 from lukhas_sdk.errors import NotFound
 from lukhasd.database import Database
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import item, rows, upkeep
+from lukhasd.memory import embedders, item, loading, rows, upkeep
 from lukhasd.memory.catalogue import Catalogue
 from lukhasd.memory.ranking import Ranker
 from lukhasd.memory.text_index import TextIndex
+from lukhasd.memory.traits import TRAIT_ROWS, Traits, read_traits
 from lukhasd.memory.vector_index import VectorIndex
+from lukhasd.memory.vector_keeper import VectorKeeper
 from lukhasd.memory.words import Analyser
 from lukhasd.models.embedder import Embedder, EmbedderError
 from lukhasd.records.metrics import Metrics
@@ -27,6 +34,7 @@ from lukhasd.records.metrics import Metrics
 Result = TypeVar("Result")
 Given = TypeVarTuple("Given")
 INDEX_FOLDER = "index-text"
+VECTOR_FOLDER = "index-vectors"
 THREADS = 3
 """One may be embedding, one committing; a search then still finds a thread."""
 
@@ -67,39 +75,66 @@ class Core:
         metrics: Metrics,
         executor: ThreadPoolExecutor,
         last_numbers: tuple[int, int],
+        folder: Path,
+        serving: Embedder | None = None,
     ) -> None:
         self.database = database
         self.ranker = ranker
         self.embedder = embedder
+        """The packaged one, which drift is measured with, whichever embedder's vectors are searched."""
         self.metrics = metrics
         self._executor = executor
-        self.upkeep = upkeep.Upkeep(database, ranker, embedder, executor)
+        self.upkeep = upkeep.Upkeep(database, ranker, serving or embedder, executor)
+        self.query_problem: str | None = None
+        """Why the last query that was to be embedded was not."""
+        self._folder = folder
+        self._choosing = asyncio.Lock()
         self._last_row, self._last_sequence = last_numbers
         self._unfinished: set[asyncio.Task[object]] = set()
+        self.rewritten = asyncio.Event()
+        """Set when a memory says something else: its drift may not have been measured."""
+        self.after_publishing: list[Callable[[], None]] = []
+        """Called on the event loop when something was stored, changed or deleted and the indexes hold it."""
 
     @classmethod
-    async def open(cls, *, database: Database, folder: Path, embedder: Embedder, metrics: Metrics) -> Core:
-        """Indexes live in `folder`; what they lack is replayed, and one that is missing or damaged is rebuilt."""
+    async def open(
+        cls, *, database: Database, folder: Path, embedder: Embedder, metrics: Metrics, serving: Embedder | None = None
+    ) -> Core:
+        """Indexes live in `folder`; what they lack is replayed, and one that is missing or damaged is rebuilt.
+        `serving` is the embedder whose vectors are searched, where it is not `embedder`, the packaged one."""
         executor = ThreadPoolExecutor(THREADS, thread_name_prefix="memory")
         loop = asyncio.get_running_loop()
         text = await loop.run_in_executor(executor, TextIndex.open, folder / INDEX_FOLDER, Analyser())
         last_numbers = await database.read(rows.last_numbers)
-        catalogue, vectors = Catalogue(), VectorIndex(embedder.dimensions)
-        entries = await database.read(rows.entries)
-        await loop.run_in_executor(executor, catalogue.add, entries)
-        numbers, bytes_of = await database.read(
-            lambda cursor: rows.load_vectors(cursor, embedder.name, embedder.dimensions)
-        )
-        await loop.run_in_executor(executor, vectors.add, numbers, bytes_of)
+        catalogue = Catalogue()
+        entries = await database.read(loading.entry_columns)
+        await loop.run_in_executor(executor, catalogue.add_columns, entries)
+        searched = serving or embedder
+        vector_folder = _vector_folder(folder, searched, embedder)
+        await loop.run_in_executor(executor, _remove_others, vector_folder)
+        vectors = await _open_vectors(database, vector_folder, searched)
         if text.state.sequence > last_numbers[1]:  # an older database was put back
             await loop.run_in_executor(executor, text.clear)
         await upkeep.replay(database, text, executor)
         if text.documents != len(entries):
             await loop.run_in_executor(executor, text.clear)
             await upkeep.replay(database, text, executor)
-        ranker = Ranker(catalogue, text, vectors)
-        core = cls(database, ranker, embedder, metrics=metrics, executor=executor, last_numbers=last_numbers)
-        core.upkeep.stored(await database.read(lambda cursor: rows.pending(cursor, embedder.name)))
+        traits = Traits()
+        for after in range(-1, last_numbers[0], TRAIT_ROWS):
+            found = await database.read(partial(read_traits, after=after))
+            await loop.run_in_executor(executor, traits.add_columns, found)
+        ranker = Ranker(catalogue, text, vectors, traits)
+        core = cls(
+            database,
+            ranker,
+            embedder,
+            metrics=metrics,
+            executor=executor,
+            last_numbers=last_numbers,
+            folder=folder,
+            serving=serving,
+        )
+        core.upkeep.stored(await database.read(lambda cursor: rows.pending(cursor, searched.name)))
         core.upkeep.start()
         return core
 
@@ -136,6 +171,7 @@ class Core:
 
         await self.run(add)
         self.upkeep.stored((each.row_id, each.item.owner) for each in stored)
+        self._published()
 
     async def publish_changed(self, changed: Changed) -> None:
         async with self.upkeep.publishing:
@@ -151,19 +187,65 @@ class Core:
 
             await self.run(replace)
             self.upkeep.stored((row_id, found[row_id].owner) for row_id in changed.rewritten if row_id in found)
+        if changed.rewritten:
+            self.rewritten.set()
         await self.upkeep.deleted(changed.erased)
+        self._published()
+
+    def _published(self) -> None:
+        for tell in self.after_publishing:
+            tell()
 
     def number(self, prepared: item.Item) -> rows.NumberedItem:
         self._last_row += 1
         self._last_sequence += 1
         return rows.NumberedItem(self._last_row, self._last_sequence, prepared)
 
-    def embed_query(self, query: str) -> NDArray[np.float32] | None:
-        """Of length 1; None while the embedding model is out of order. Blocks: call it through `run`."""
+    @property
+    def meaning(self) -> VectorKeeper:
+        """The embedder whose vectors are searched, with its index: take both from one look at it."""
+        return self.upkeep.serving
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the cosines of hits are the packaged embedder's, which probabilities were fitted on."""
+        return self.meaning.embedder.name == self.embedder.name
+
+    def calibrated(self, hits: Sequence[SearchHit]) -> Sequence[SearchHit]:
+        """The hits for a model that was fitted on the packaged embedder's cosines: another's are left out."""
+        return hits if self.is_calibrated else [msgspec.structs.replace(hit, cosine=None) for hit in hits]
+
+    async def change_embedder(self, embedder: Embedder) -> None:
+        """Computes that embedder's vectors in the background, those that the database has left out. The ones before are
+        searched until it has them all. Choosing the one that is searched gives up the one that is coming; an embedder
+        made anew, as with another key, takes its namesake's place."""
+        async with self._choosing:
+            coming = self.upkeep.coming
+            if coming is not None and coming.embedder.name == embedder.name:
+                coming.use(embedder)
+                return
+            given_up = await self.upkeep.give_up()
+            if given_up is not None:
+                await asyncio.to_thread(upkeep.discard, given_up)
+            if self.meaning.embedder.name == embedder.name:
+                self.meaning.use(embedder)
+                return
+            dimensions = embedder.dimensions
+            await self.database.write(lambda cursor: embedders.forget(cursor, embedder.name, dimensions))
+            folder = _vector_folder(self._folder, embedder, self.embedder)
+            await self.upkeep.expect(embedder, await _open_vectors(self.database, folder, embedder))
+
+    def embed_query(self, query: str, embedder: Embedder | None = None) -> NDArray[np.float32] | None:
+        """Of length 1, by that embedder or the one whose vectors are searched; None while it is out of order. Blocks:
+        call it through `run`."""
+        embedder = embedder or self.meaning.embedder
         try:
-            parts = self.embedder.embed(self.embedder.chunks(query))
-        except EmbedderError:
+            parts = embedder.embed(embedder.chunks(query))
+        except EmbedderError as error:
+            if embedder is self.meaning.embedder:
+                self.query_problem = error.message
             return None
+        self.query_problem = None
         total = parts.sum(axis=0)
         unit: NDArray[np.float32] = total / max(float(np.linalg.norm(total)), 1e-12)
         return unit
@@ -182,6 +264,15 @@ class Core:
         task.add_done_callback(self._unfinished.discard)
         return await asyncio.shield(task)
 
+    async def commit_text(self) -> None:
+        """Brings the text index on disk to the newest change."""
+        await upkeep.replay(self.database, self.ranker.text, self._executor)
+
+    async def purge_indexes(self) -> None:
+        """No file of the indexes holds anything of what was deleted or rewritten."""
+        await upkeep.purge(self.database, self.ranker.text, self._executor)
+        await self.run(self.ranker.flush)
+
     async def run(self, work: Callable[[Unpack[Given]], Result], *given: *Given) -> Result:
         """`work` on one of memory's own threads."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *given)
@@ -190,8 +281,29 @@ class Core:
         """Finishes what was begun, stops the embedding, and commits the text index."""
         await asyncio.gather(*self._unfinished, return_exceptions=True)
         await self.upkeep.stop()
-        await self.run(self.ranker.text.close)
+        await self.run(self.ranker.close)
         await asyncio.to_thread(self._executor.shutdown)
+
+
+async def _open_vectors(database: Database, folder: Path, embedder: Embedder) -> VectorIndex:
+    """With what the database holds of that embedder's."""
+    index = await asyncio.to_thread(VectorIndex, folder, embedder.dimensions, embedder.name)
+    await database.read(partial(loading.complete_vectors, vectors=index, embedder=embedder.name))
+    return index
+
+
+def _remove_others(kept: Path) -> None:
+    """Indexes that a stop left behind; what they held is in the database."""
+    for folder in kept.parent.glob(f"{VECTOR_FOLDER}*"):
+        if folder != kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _vector_folder(folder: Path, embedder: Embedder, packaged: Embedder) -> Path:
+    """One for each embedder."""
+    if embedder.name == packaged.name:
+        return folder / VECTOR_FOLDER
+    return folder / f"{VECTOR_FOLDER}-{hashlib.sha256(embedder.name.encode()).hexdigest()[:16]}"
 
 
 def not_found(memory_id: str) -> NotFound:

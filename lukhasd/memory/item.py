@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,17 +23,29 @@ SUFFIX_CHARS = 10
 KEYWORDS_FROM_CHARS = 1000
 HEADING_KEYS = ("title", "heading")
 ABOUT_KEYS = ("location", "associated_concepts")
+SPEAKER_KEYS = ("speaker", "role")
+SESSION_KEYS = ("session", "session_id", "conversation", "conversation_id", "thread", "thread_id")
 
 
 @dataclass(frozen=True)
 class SearchText:
-    """The fields of the text index, and what is embedded: each of `embedded`'s chunks begins with `preface`."""
+    """The fields of the text index, and what is embedded: each of `embedded`'s chunks begins with `preface`.
+
+    `speaker` and `session` are empty where the context names none; what nobody said belongs to its source.
+    """
 
     data: str
     context: str
     tags: str
     preface: str
     embedded: str
+    speaker: str
+    session: str
+    source: str = ""
+    around: tuple[str, ...] = ()
+    """Each text of the context, the query and each tag."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Of the context: the path to each text, number or yes and no, and its value."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,8 @@ class Item:
     event_at: datetime
     created_at: datetime
     content_hash: str
+    mark: str | None = None
+    """Why the gate would not have kept it."""
 
 
 def prepare(owner: str, request: StoreRequest, *, now: datetime, path: str = "$") -> Item:
@@ -72,7 +86,7 @@ def prepare(owner: str, request: StoreRequest, *, now: datetime, path: str = "$"
         importance=request.importance,
         event_at=event_at,
         created_at=now,
-        content_hash=_hash(content, request.tags),
+        content_hash=hash_of(content, request.tags),
     )
 
 
@@ -86,17 +100,23 @@ def encode(value: object, *, field: str) -> str:
 def search_text(*, data: str, context: Mapping[str, Any], query: str | None, tags: tuple[str, ...]) -> SearchText:
     """Names, ids and times are found as words; the embedding sees who spoke, under what heading, and what about."""
     heading = " ".join(leaves([context.get(key) for key in HEADING_KEYS]))
-    speaker = " ".join(leaves(context.get("speaker")))
+    speaker = _first(context, SPEAKER_KEYS)
     preface = f"{heading}\n" if heading else ""
     preface += f"{speaker}: " if speaker else ""
     about = ", ".join([*leaves([context.get(key) for key in ABOUT_KEYS]), *tags])
     parts = [query or "", data, f"({about})" if about else ""]
+    source = _first(context, ("source",))
     return SearchText(
         data=data,
         context=" ".join([*leaves(context), query or ""]),
         tags=" ".join(tags),
         preface=preface,
         embedded="\n".join(part for part in parts if part),
+        speaker=speaker,
+        session=_first(context, SESSION_KEYS) or ("" if speaker else source),
+        source=source,
+        around=(*leaves(context), *([query] if query else []), *tags),
+        facts=tuple(_facts(context)),
     )
 
 
@@ -115,6 +135,20 @@ def leaves(value: object) -> Iterator[str]:
             yield str(top)
 
 
+def _facts(context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    stack: list[tuple[str, object]] = [("context", context)]
+    while stack:
+        path, top = stack.pop()
+        if isinstance(top, Mapping):
+            stack.extend((f"{path}.{key}", value) for key, value in top.items())
+        elif isinstance(top, list | tuple):
+            stack.extend((path, value) for value in top)
+        elif isinstance(top, bool):
+            yield path, str(top).lower()
+        elif isinstance(top, str | int | float):
+            yield path, str(top)
+
+
 def keywords(text: str) -> list[str]:
     """The two longest telling words near the start, in the order they stand; `memory` where there is none."""
     plain = unicodedata.normalize("NFKD", text[:KEYWORDS_FROM_CHARS].lower()).encode("ascii", "ignore").decode()
@@ -123,7 +157,12 @@ def keywords(text: str) -> list[str]:
     return [word for word in words if word in longest] or ["memory"]
 
 
-def _hash(content: MemoryContent, tags: list[str]) -> str:
+def _first(context: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """What the first of those keys that has any text says."""
+    return next((text for text in (" ".join(leaves(context.get(key))).strip() for key in keys) if text), "")
+
+
+def hash_of(content: MemoryContent, tags: list[str]) -> str:
     """Equal for equal content, context and tags; keys and tags in any order."""
     whole = [content.type, content.data, content.query, content.context, sorted(set(tags))]
     return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()

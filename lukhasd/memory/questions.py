@@ -2,7 +2,8 @@
 
 Two sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; and the
 fact-update development set (gzipped JSON lines, Apache-2.0), ten facts a question. Each of its questions is asked
-twice, with and without the facts that answer it: the people stay, so that the unanswerable half is hard.
+with and without the facts that answer it, and of somebody else whom the same facts are about: the people stay, so that
+what is not answerable is hard. The facts of every second question are kept as what their subjects said.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +26,7 @@ from lukhasd.models.embedder import Embedder
 from lukhasd.records.metrics import Metrics
 
 NOTES_OWNER = "notes"
+NAME = re.compile(r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*)+")
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,44 @@ def read_facts(file: Path) -> QuestionSet:
             facts = tuple(extra["facts"])
             group = groups.setdefault(facts, len(groups))
             owner = f"facts {group}"
-            items[owner] = [StoreRequest(content=MemoryContent(type="semantic", data=fact)) for fact in facts]
-            answers = frozenset(facts[place] for place in extra["supporting_fact_indices"])
+            people = _people(facts)
+            contents = [_spoken(fact, people) if group % 2 else _stated(fact) for fact in facts]
+            items[owner] = [StoreRequest(content=content) for content in contents]
+            supporting = [facts[place] for place in extra["supporting_fact_indices"]]
+            answers = frozenset(contents[place].data for place in extra["supporting_fact_indices"])
             questions.append(Question(owner, row["input"], answers, frozenset(), group))
             questions.append(Question(owner, row["input"], frozenset(), answers, group))
+            questions += [
+                Question(owner, asked, frozenset(), frozenset(), group)
+                for asked in _of_others(row["input"], supporting, people)
+            ]
     return QuestionSet(items, questions)
+
+
+def _people(facts: Sequence[str]) -> list[str]:
+    """Whole names that a fact begins with."""
+    names = [NAME.match(fact) for fact in facts]
+    return list(dict.fromkeys(name[0] for name in names if name is not None))
+
+
+def _stated(fact: str) -> MemoryContent:
+    return MemoryContent(type="semantic", data=fact)
+
+
+def _spoken(fact: str, people: Sequence[str]) -> MemoryContent:
+    """As its subject's words, the subject left out: "I" is who speaks."""
+    speaker = next((name for name in people if fact.startswith(name)), None)
+    if speaker is None or fact.removeprefix(speaker).lstrip().startswith(("and ", ",", "'")):
+        return _stated(fact)
+    return MemoryContent(type="episodic", data=f"I {fact.removeprefix(speaker).strip()}", context={"speaker": speaker})
+
+
+def _of_others(question: str, supporting: Sequence[str], people: Sequence[str]) -> list[str]:
+    """The question with its one person exchanged for the first of those whom no supporting fact names."""
+    asked = [name for name in people if name in question]
+    known = " ".join([question, *supporting])
+    others = [name for name in people if not any(part in known for part in name.split())]
+    return [question.replace(asked[0], others[0])] if len(asked) == 1 and others else []
 
 
 @asynccontextmanager

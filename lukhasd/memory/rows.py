@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lukhas_sdk.contract.memory import Memory, MemoryContent, MemoryMetadata, MemoryType
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Columns, Cursor
-from lukhasd.memory.catalogue import Entry, Rows
+from lukhasd.memory.catalogue import Entry
 from lukhasd.memory.item import Item, SearchText, search_text
 from lukhasd.memory.text_index import Document
 
@@ -63,7 +63,7 @@ class MemoryRow:
 
     @property
     def document(self) -> Document:
-        return Document(self.row_id, self.sequence, self.owner, self.text)
+        return Document(self.entry, self.sequence, self.text)
 
     @property
     def entry(self) -> Entry:
@@ -125,6 +125,7 @@ def item_columns(items: Sequence[NumberedItem]) -> Columns:
         "event_at": [naive(each.item.event_at) for each in items],
         "created_at": [naive(each.item.created_at) for each in items],
         "content_hash": [each.item.content_hash for each in items],
+        "mark": [each.item.mark for each in items],
     }
 
 
@@ -137,7 +138,7 @@ def document(numbered: NumberedItem) -> Document:
     item = numbered.item
     context = msgspec.json.decode(item.context)
     text = search_text(data=item.data, context=context, query=item.query, tags=item.tags)
-    return Document(numbered.row_id, numbered.sequence, item.owner, text)
+    return Document(entry(numbered), numbered.sequence, text)
 
 
 def import_missing(cursor: Cursor, owner: str, items: Sequence[NumberedItem]) -> tuple[list[NumberedItem], list[str]]:
@@ -162,8 +163,8 @@ def import_missing(cursor: Cursor, owner: str, items: Sequence[NumberedItem]) ->
 
 def find(cursor: Cursor, owner: str, memory_id: str) -> MemoryRow | None:
     sql = f"SELECT {MEMORY_COLUMNS} FROM memories WHERE memory_id = ? AND owner = ?"  # noqa: S608
-    found = cursor.execute(sql, [memory_id, owner]).fetchone()
-    return _row(found) if found else None
+    found = cursor.execute(sql, [memory_id, owner]).fetchall()  # all: an open result would bar what comes next
+    return _row(found[0]) if found else None
 
 
 def find_all(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> list[MemoryRow]:
@@ -188,6 +189,11 @@ def accesses(cursor: Cursor, row_ids: Iterable[int]) -> dict[int, Access]:
     return {row_id: Access(count, aware(last)) for row_id, count, last in cursor.execute(sql).fetchall()}
 
 
+def recall_counts(cursor: Cursor) -> dict[int, int]:
+    """By row number; a row that was never recalled is missing."""
+    return dict(cursor.execute("SELECT row_id, access_count FROM memory_access").fetchall())
+
+
 def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> tuple[MemoryRow, Access] | None:
     row = find(cursor, owner, memory_id)
     if row is None:
@@ -196,14 +202,18 @@ def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> t
         "INSERT INTO memory_access VALUES (?, 1, ?) ON CONFLICT (row_id) DO UPDATE"
         " SET access_count = access_count + 1, last_accessed = excluded.last_accessed RETURNING access_count",
         [row.row_id, naive(now)],
-    ).fetchone()
-    return row, Access(counted[0] if counted else 0, now)
+    ).fetchall()
+    return row, Access(counted[0][0], now)
 
 
 def delete(cursor: Cursor, row_id: int, sequence: int) -> None:
     for table in ("memory_vectors", "memory_access", "memory_versions", "memories"):
         cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row_id])  # noqa: S608
     cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row_id])
+    cursor.execute(
+        "UPDATE memory_conflicts SET state = 'released', evidence = '[]' WHERE older_row = ? OR newer_row = ?",
+        [row_id, row_id],
+    )
 
 
 def changes(cursor: Cursor, after: int, limit: int) -> tuple[list[MemoryRow], list[int], int]:
@@ -251,15 +261,6 @@ def last_numbers(cursor: Cursor) -> tuple[int, int]:
     return found or (-1, 0)
 
 
-def entries(cursor: Cursor) -> list[Entry]:
-    found = cursor.execute("SELECT row_id, owner, type, event_at, importance, tags FROM memories").fetchall()
-    decode = msgspec.json.Decoder(tuple[str, ...]).decode
-    return [
-        Entry(row_id, owner, kind, aware(event_at), importance, decode(tags))
-        for row_id, owner, kind, event_at, importance, tags in found
-    ]
-
-
 def pending(cursor: Cursor, embedder: str) -> list[tuple[int, str]]:
     """Row numbers and owners of the memories without a vector of that embedder."""
     return cursor.execute(
@@ -269,23 +270,15 @@ def pending(cursor: Cursor, embedder: str) -> list[tuple[int, str]]:
     ).fetchall()
 
 
-def load_vectors(cursor: Cursor, embedder: str, dimensions: int) -> tuple[Rows, NDArray[np.float32]]:
-    found = cursor.execute(
-        "SELECT row_id, vector FROM memory_vectors WHERE embedder = ? AND octet_length(vector) = ?"
-        " ORDER BY row_id, chunk",
-        [embedder, 4 * dimensions],
-    ).fetchall()
-    vectors = np.frombuffer(b"".join(vector for _, vector in found), dtype="<f4").reshape(-1, dimensions)
-    return np.array([row_id for row_id, _ in found], dtype=np.int64), vectors.astype(np.float32)
-
-
 def save_vectors(cursor: Cursor, embedder: str, vectors: Sequence[tuple[int, int, NDArray[np.float32]]]) -> set[int]:
-    """Writes the chunks' vectors of each row (row number, version, (chunks, d)) that has neither been deleted nor
-    changed meanwhile; gives the numbers of those."""
+    """Writes, in place of those there are, the chunks' vectors of each row (row number, version, (chunks, d)) that has
+    neither been deleted nor changed meanwhile; gives the numbers of those."""
     current = _versions(cursor, [row_id for row_id, _, _ in vectors])
     saved = [(row_id, parts) for row_id, version, parts in vectors if current.get(row_id) == version]
     flat = [(row_id, place, chunk) for row_id, parts in saved for place, chunk in enumerate(parts)]
     if flat:
+        numbers = ", ".join(str(int(row_id)) for row_id, _ in saved)
+        cursor.execute(f"DELETE FROM memory_vectors WHERE embedder = ? AND row_id IN ({numbers})", [embedder])  # noqa: S608
         columns: dict[str, list[Any]] = {
             "row_id": [row_id for row_id, _, _ in flat],
             "chunk": [place for _, place, _ in flat],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +21,23 @@ from lukhas_sdk.contract.memory import (
     StatsResponse,
     StoreRequest,
     StoreResponse,
+    WhyRequest,
+    WhyResponse,
 )  # fmt: skip
 from lukhas_sdk.errors import ValidationError
 from lukhasd.database import Database
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import answerable, item, moments, rows
+from lukhasd.memory import answerable, contradictions, junk, quotations, rows
 from lukhasd.memory.catalogue import Selection
+from lukhasd.memory.contradictions import Contradictions
 from lukhasd.memory.core import Changed, Core, Numbers, found_in, not_found
-from lukhasd.memory.ranking import Ranked, Ranking
-from lukhasd.models.embedder import Embedder, EmbedderError
+from lukhasd.memory.gate import Gate
+from lukhasd.memory.gauge import Drifted
+from lukhasd.memory.helix import Helix
+from lukhasd.memory.quarantine import Quarantine
+from lukhasd.memory.saved import Saved
+from lukhasd.memory.search import Search, at_time
+from lukhasd.models.embedder import Embedder
 from lukhasd.records.metrics import Metrics
 
 RELATED = 5
@@ -41,31 +47,63 @@ TAGS_COUNTED = 50
 class MemoryStore:
     """`owner` is an identity's id everywhere. Made by `open`; used on the event loop that opened it."""
 
-    def __init__(self, core: Core, judge: answerable.Answerable) -> None:
+    def __init__(
+        self,
+        core: Core,
+        judge: answerable.Answerable,
+        contradictions: Contradictions,
+        *,
+        gate: bool = True,
+        drifted: Callable[[Drifted], object] | None = None,
+    ) -> None:
         self.core = core
+        self.helix = Helix(core, drifted=drifted)
+        self.gate = Gate(core, contradictions, tell=self.helix.tell, enabled=gate)
+        self.quarantine = Quarantine(core)
         self._answerable = judge
+        self._search = Search(core, judge)
+        self.saved = Saved(core, self._search)
 
     @classmethod
-    async def open(cls, *, database: Database, folder: Path, embedder: Embedder, metrics: Metrics) -> MemoryStore:
-        """Indexes live in `folder`; what they lack is replayed, and one that is missing or damaged is rebuilt."""
-        core = await Core.open(database=database, folder=folder, embedder=embedder, metrics=metrics)
-        return cls(core, await core.run(answerable.load))
+    async def open(
+        cls,
+        *,
+        database: Database,
+        folder: Path,
+        embedder: Embedder,
+        metrics: Metrics,
+        gate: bool = True,
+        drifted: Callable[[Drifted], object] | None = None,
+        serving: Embedder | None = None,
+    ) -> MemoryStore:
+        """Indexes live in `folder`; what they lack is replayed, and one that is missing or damaged is rebuilt.
+        `gate` False: everything is kept as it comes. `drifted` is told of every change of a memory.
+        `serving` as in `Core.open`."""
+        core = await Core.open(database=database, folder=folder, embedder=embedder, metrics=metrics, serving=serving)
+        await core.run(junk.load)
+        judges = await core.run(answerable.load), await core.run(contradictions.load)
+        store = cls(core, *judges, gate=gate, drifted=drifted)
+        store.helix.start()
+        return store
 
-    async def store(self, owner: str, request: StoreRequest) -> StoreResponse:
-        """On disk and searchable when it returns."""
+    async def store(self, owner: str, request: StoreRequest, *, mark: str | None = None) -> StoreResponse:
+        """On disk and searchable when it returns, unless the outcome says that it was declined. `mark` is what the
+        guardian says against a memory that is kept all the same."""
         with self.core.metrics.timed("memory.store"):
-            prepared = await self.core.run(partial(item.prepare, owner, request, now=_now()))
-            return await self.core.finish(self._store(prepared))
+            return await self.core.finish(self.gate.store(owner, request, mark=mark))
 
-    async def import_items(self, owner: str, items: Sequence[StoreRequest]) -> ImportResponse:
-        """Stores what the owner does not have yet; sending it again changes nothing."""
-        now = _now()
-        prepared = await self.core.run(
-            lambda: [
-                item.prepare(owner, request, now=now, path=f"$.items[{place}]") for place, request in enumerate(items)
-            ]
-        )
-        return await self.core.finish(self._import(owner, prepared))
+    async def import_items(
+        self, owner: str, items: Sequence[StoreRequest], *, paths: Sequence[str] = (), marks: Sequence[str | None] = ()
+    ) -> ImportResponse:
+        """Stores what the owner does not have yet; sending it again changes nothing. `paths` say where in the request
+        each item stands, `marks` are as in `store`."""
+        paths = paths or [f"$.items[{place}]" for place in range(len(items))]
+        marks = marks or [None] * len(items)
+        return await self.core.finish(self.gate.import_items(owner, items, paths=paths, marks=marks))
+
+    def answered(self, owner: str, answer: str) -> None:
+        """Says what an owner was told, so that it is not taken for something new when it is stored."""
+        self.gate.answers.add(owner, answer)
 
     async def recall(self, owner: str, memory_id: str) -> Memory:
         """Counts the access. NotFound where the owner has no such memory."""
@@ -79,22 +117,11 @@ class MemoryStore:
 
     async def search(self, owner: str, request: SearchRequest) -> SearchResponse:
         """By words alone while the embedding model is out of order."""
-        started = perf_counter()
-        chosen = select(owner, request)
-        ranking = await self.core.run(self._rank, request.query, chosen, request.limit)
-        hits = ranking.hits
-        found = await self.core.database.read(lambda cursor: rows.fetch(cursor, [hit.row_id for hit in hits]))
-        results = [
-            _hit(hit, found[hit.row_id], with_context=request.include_context) for hit in hits if hit.row_id in found
-        ]
-        duration_ms = (perf_counter() - started) * 1000
-        self.core.metrics.record("memory.search", duration_ms)
-        return SearchResponse(
-            results=results,
-            total_matches=ranking.total,
-            search_time_ms=duration_ms,
-            pending_vectors=self.core.upkeep.pending.count(owner),
-        )
+        return await self._search.search(owner, request)
+
+    async def why(self, owner: str, request: WhyRequest) -> WhyResponse:
+        """Where one memory stands in a search. NotFound where the owner has no such memory."""
+        return await self._search.why(owner, request)
 
     async def list(self, owner: str, params: ListParams) -> ListResponse:
         """Newest first. `related_memories` stays empty here: `recall` computes it."""
@@ -103,6 +130,7 @@ class MemoryStore:
             types=[params.type] if params.type is not None else None,
             tags=[params.tag] if params.tag is not None else (),
         )
+        chosen = at_time(chosen, as_of=params.as_of, include_superseded=params.include_superseded)
         newest = await self.core.run(self.core.ranker.newest, chosen)
         page = newest[newest < _read_cursor(params.cursor)] if params.cursor is not None else newest
         numbers = page[: params.limit].tolist()
@@ -116,7 +144,8 @@ class MemoryStore:
         )
 
     async def delete(self, owner: str, memory_id: str) -> DeleteResponse:
-        """NotFound where the owner has no such memory."""
+        """NotFound where the owner has no such memory. Folds lose it as a parent, what it ended holds again; what was
+        asked and answered stays: `Forgetting` erases that too."""
         return await self.core.finish(self._delete(owner, memory_id))
 
     async def stats(self, owner: str) -> StatsResponse:
@@ -156,11 +185,12 @@ class MemoryStore:
 
     def answer_probability(self, query: str, hits: Sequence[SearchHit]) -> float:
         """Calibrated probability that what answers `query` is among `hits`; 0.0 by definition where there are none."""
-        return self._answerable.probability(query, hits)
+        return self._answerable.probability(query, self.core.calibrated(hits))
 
     def pending_vectors(self) -> int:
-        """Memories of all owners that are found by their words only, so far."""
-        return len(self.core.upkeep.pending)
+        """Memories of all owners that are found by their words only, so far, or that another embedder still lacks."""
+        coming = self.core.upkeep.coming
+        return len(self.core.upkeep.pending) + (len(coming.pending) if coming is not None else 0)
 
     async def mean_drift(self) -> float | None:
         """Over all owners; None in an empty store."""
@@ -172,10 +202,10 @@ class MemoryStore:
         problem = self.core.upkeep.problem
         if problem is not None:
             return problem
-        try:
-            await self.core.run(self.core.embedder.embed, ["self-test"])
-        except EmbedderError as error:
-            return f"memories are found by their words only: {error}"
+        if self.core.is_calibrated:
+            await self.core.run(self.core.embed_query, "self-test")  # another's endpoint is not asked for nothing
+        if self.core.query_problem is not None:
+            return f"memories are found by their words only: {self.core.query_problem}"
         held, kept = await self.core.run(len, self.core.ranker), await self.core.database.read(rows.count)
         if held != kept and not self.core.busy:
             return f"the indexes hold {held} memories and the database {kept}: restart to rebuild them"
@@ -186,61 +216,18 @@ class MemoryStore:
         return await self.core.upkeep.wait(timeout_s)
 
     async def close(self) -> None:
+        await self.helix.stop()
         await self.core.close()
-
-    async def _store(self, prepared: item.Item) -> StoreResponse:
-        await self.core.insert(prepared)
-        # What it says now is what was first stored, so that it has not drifted.
-        return StoreResponse(
-            memory_id=prepared.memory_id, helix_id=prepared.helix_id, drift_score=0.0, storage_confirmed=True
-        )
-
-    async def _import(self, owner: str, prepared: Sequence[item.Item]) -> ImportResponse:
-        numbered = [self.core.number(each) for each in prepared]
-        new, memory_ids = await self.core.database.write(lambda cursor: rows.import_missing(cursor, owner, numbered))
-        await self.core.publish_new(new)
-        return ImportResponse(stored=len(new), skipped=len(numbered) - len(new), memory_ids=memory_ids)
 
     async def _delete(self, owner: str, memory_id: str) -> DeleteResponse:
         def erase(cursor: Cursor, numbers: Numbers) -> tuple[None, Changed]:
             row, sequence = found_in(cursor, owner, memory_id), numbers.sequence()
             rows.delete(cursor, row.row_id, sequence)
+            quotations.unlink(cursor, owner, memory_id)
             return None, Changed(erased={row.row_id: sequence})
 
         await self.core.change(erase)
         return DeleteResponse(memory_id=memory_id, deleted=True)
-
-    def _rank(self, query: str, chosen: Selection, limit: int) -> Ranking:
-        return self.core.ranker.rank(query, self.core.embed_query(query), chosen, limit)
-
-
-def select(owner: str, request: SearchRequest) -> Selection:
-    """The request's filters, checked."""
-    filters = request.filters
-    start, end = moments.parse_range(filters.date_range) if filters.date_range is not None else (None, None)
-    return Selection(
-        owner,
-        types=filters.type,
-        start=start,
-        end=end,
-        min_importance=filters.min_importance,
-        tags=filters.tags or (),
-    )
-
-
-def _hit(ranked: Ranked, row: rows.MemoryRow, *, with_context: bool) -> SearchHit:
-    content = row.content()
-    return SearchHit(
-        memory_id=row.memory_id,
-        relevance_score=ranked.score,
-        content=row.content(with_context=False),
-        context=content.context if with_context else None,
-        tags=list(row.tags),
-        event_at=row.event_at,
-        text_score=ranked.text_score,
-        vector_score=ranked.vector_score,
-        cosine=ranked.cosine,
-    )
 
 
 def _read_cursor(text: str) -> int:

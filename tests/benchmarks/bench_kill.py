@@ -23,15 +23,15 @@ import numpy as np
 
 from lukhasd.memory.catalogue import Selection
 
-HELP = str(Path(__file__).parents[1] / "memory")
+HELP = str(Path(__file__).parents[1])
 sys.path.insert(0, HELP)
-from conftest import Stores  # type: ignore[import-not-found]  # noqa: E402
+from memory_stores import Stores  # type: ignore[import-not-found]  # noqa: E402
 
 CHILD = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from conftest import Stores, memory
+from memory_stores import Stores, memory
 
 async def main():
     async with Stores(Path(sys.argv[1])).open() as store:

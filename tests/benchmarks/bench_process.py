@@ -20,7 +20,8 @@ from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
 import numpy as np
-from bench_locomo import UNANSWERABLE, Conversation, Question, chosen, interval
+from bench_locomo import UNANSWERABLE, chosen
+from finding import Conversation, Question, interval
 
 from lukhas_sdk import LukhasClient
 from lukhas_sdk.paths import Paths

@@ -16,7 +16,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from conftest import Stores, memory
+from memory_stores import Stores, memory
 
 async def main():
     async with Stores(Path(sys.argv[1])).open() as store:
@@ -66,7 +66,7 @@ async def test_nothing_acknowledged_is_lost(stores: Any) -> None:
 def write_until_killed(folder: Path, *, lines: int) -> list[str]:
     """What a writing process told before it was killed after that many lines: an id that was stored, ? and an id that
     it is about to delete, - and an id that is deleted."""
-    command = [sys.executable, "-c", CHILD, str(folder), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", CHILD, str(folder), str(Path(__file__).parents[1])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         read = [child.stdout.readline() for _ in range(lines)]

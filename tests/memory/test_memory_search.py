@@ -106,12 +106,16 @@ async def test_every_text_of_the_context_is_found(store: MemoryStore, make_memor
     await store.store(
         "ada",
         make_memory(
-            "hello", speaker="Melanie", place={"deep": ["in", {"a": "Kreuzberg"}]}, code="D1:37", tags=["sunrise-42"]
+            "hello Ada",
+            speaker="Melanie",
+            place={"deep": ["in", {"a": "Kreuzberg"}]},
+            code="D1:37",
+            tags=["sunrise-42"],
         ),
     )
-    await store.store("ada", make_memory("goodbye", speaker="Caroline"))
+    await store.store("ada", make_memory("goodbye Ada", speaker="Caroline"))
     for query in ("melanie", "kreuzberg", "D1:37", "sunrise 42"):
-        assert (await find(store, query))[0] == "hello", query
+        assert (await find(store, query))[0] == "hello Ada", query
 
 
 async def test_other_scripts_and_accents_are_found(store: MemoryStore, make_memory: Any) -> None:
@@ -176,7 +180,7 @@ async def test_scores_stay_in_bounds_and_order(store: MemoryStore, make_memory: 
 
 
 async def test_the_context_is_given_only_when_wanted(store: MemoryStore, make_memory: Any) -> None:
-    await store.store("ada", make_memory("hello", speaker="Melanie"))
+    await store.store("ada", make_memory("hello Ada", speaker="Melanie"))
     request = SearchRequest(query="hello")
     shown = (await store.search("ada", request)).results[0]
     hidden = (await store.search("ada", msgspec.structs.replace(request, include_context=False))).results[0]

@@ -152,6 +152,9 @@ async def test_a_caller_that_goes_away_leaves_nothing_half_done(store: MemorySto
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     kept = (await store.store("ada", make_memory("a later one"))).memory_id
+    async with asyncio.timeout(10):
+        while store.core.busy:  # what was begun goes on to its end
+            await asyncio.sleep(0.01)
     listed = await store.list("ada", ListParams(limit=200))
     found = await store.search("ada", SearchRequest(query="abandoned later", limit=200))
     assert kept in {each.memory_id for each in listed.memories}

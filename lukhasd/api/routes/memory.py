@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from lukhas_sdk.contract import memory as contract
 from lukhas_sdk.contract.base import AnyOperation, NoBody, NoParams
-from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import Finding, GuardianAction, ValidateRequest, Verdict
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.api.call import Call, Handler
 from lukhasd.guardian import Guardian
+from lukhasd.memory import quarantine
 
 
 async def store(call: Call[NoParams, contract.StoreRequest]) -> contract.StoreResponse:
     verdict = await _judge(call.parts.guardian, call.body)
-    if verdict.decision == "REJECTED":
+    if quarantine.is_rejected(verdict):
         raise GuardianRejection(
             f"the guardian rejected this memory: {_why(verdict)}",
             hint=verdict.reasoning.would_change,
             details={"decision": verdict.decision, "validation_id": verdict.validation_id, "why": _why(verdict)},
         )
-    return await call.parts.memory.store(call.caller.identity_id, call.body)
+    owner, memory = call.caller.identity_id, call.parts.memory
+    findings = quarantine.held_findings(verdict)
+    if findings and not call.body.force:
+        quarantine_id = await memory.quarantine.hold(owner, call.body, findings)
+        reason = _held_reason(findings, quarantine_id)
+        return contract.StoreResponse(None, None, None, False, "quarantined", reason, quarantine_id=quarantine_id)
+    return await memory.store(owner, call.body, mark=quarantine.mark(findings) or None)
 
 
 async def import_items(call: Call[NoParams, contract.ImportRequest]) -> contract.ImportResponse:
-    """All are stored or, where the guardian rejects any, none."""
-    verdicts = [await _judge(call.parts.guardian, item) for item in call.body.items]
+    """Where the guardian rejects any, none is stored. What it finds a secret or an instruction in is quarantined."""
+    items = call.body.items
+    verdicts = [await _judge(call.parts.guardian, item) for item in items]
     rejected = [
         {"index": index, "validation_id": verdict.validation_id, "why": _why(verdict)}
         for index, verdict in enumerate(verdicts)
-        if verdict.decision == "REJECTED"
+        if quarantine.is_rejected(verdict)
     ]
     if rejected:
         raise GuardianRejection(
@@ -38,15 +47,37 @@ async def import_items(call: Call[NoParams, contract.ImportRequest]) -> contract
             hint="leave out the items that details.items names, by their index from 0, and send the others",
             details={"decision": "REJECTED", "items": rejected},
         )
-    return await call.parts.memory.import_items(call.caller.identity_id, call.body.items)
+    owner, memory = call.caller.identity_id, call.parts.memory
+    findings = [quarantine.held_findings(verdict) for verdict in verdicts]
+    outcomes: dict[int, contract.ItemOutcome] = {}
+    for index, found in enumerate(findings):
+        if found and not items[index].force:
+            held = await memory.quarantine.hold(owner, items[index], found)
+            reason = _held_reason(found, held)
+            outcomes[index] = contract.ItemOutcome(index, "quarantined", reason, quarantine_id=held)
+    kept = [index for index in range(len(items)) if index not in outcomes]
+    answer = await memory.import_items(
+        owner,
+        [items[index] for index in kept],
+        paths=[f"$.items[{index}]" for index in kept],
+        marks=[quarantine.mark(findings[index]) or None for index in kept],
+    )
+    return _with_held(answer, kept, outcomes) if outcomes else answer
 
 
-async def recall(call: Call[contract.MemoryParams, NoBody]) -> contract.Memory:
-    return await call.parts.memory.recall(call.caller.identity_id, call.params.memory_id)
+async def recall(call: Call[contract.RecallParams, NoBody]) -> contract.Memory:
+    owner, memory_id, version = call.caller.identity_id, call.params.memory_id, call.params.version
+    if version is not None:
+        return await call.parts.memory.helix.recall(owner, memory_id, version)
+    return await call.parts.memory.recall(owner, memory_id)
 
 
 async def search(call: Call[NoParams, contract.SearchRequest]) -> contract.SearchResponse:
     return await call.parts.memory.search(call.caller.identity_id, call.body)
+
+
+async def why(call: Call[NoParams, contract.WhyRequest]) -> contract.WhyResponse:
+    return await call.parts.memory.why(call.caller.identity_id, call.body)
 
 
 async def list_memories(call: Call[contract.ListParams, NoBody]) -> contract.ListResponse:
@@ -62,23 +93,32 @@ async def stats(call: Call[NoParams, NoBody]) -> contract.StatsResponse:
 
 
 async def _judge(guardian: Guardian, item: contract.StoreRequest) -> Verdict:
-    """Of everything in the memory that search or a language model may see later, not of its main text alone."""
-    content = item.content
-    text = "\n".join([content.data, *filter(None, [content.query]), *_texts(content.context), *item.tags])
-    return await guardian.validate(ValidateRequest(action=GuardianAction(type="memory_write", content=text)))
+    action = GuardianAction(type="memory_write", content=quarantine.text_of(item))
+    return await guardian.validate(ValidateRequest(action=action))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for name, entry in value.items():
-                yield str(name)
-                yield from _texts(entry)
-        case list():
-            for entry in value:
-                yield from _texts(entry)
+def _with_held(
+    answer: contract.ImportResponse, kept: Sequence[int], held: Mapping[int, contract.ItemOutcome]
+) -> contract.ImportResponse:
+    """The answer on the items of `kept`, with the others in their places."""
+    outcomes = dict(held)
+    ids: dict[int, str | None] = {}
+    for index, outcome, memory_id in zip(kept, answer.outcomes, answer.memory_ids, strict=True):
+        outcomes[index] = msgspec.structs.replace(outcome, index=index)
+        ids[index] = memory_id
+    return msgspec.structs.replace(
+        answer,
+        quarantined=len(held),
+        outcomes=[outcomes[index] for index in range(len(outcomes))],
+        memory_ids=[ids.get(index) for index in range(len(outcomes))],
+    )
+
+
+def _held_reason(findings: Sequence[Finding], quarantine_id: str) -> str:
+    return (
+        f"the guardian put it in quarantine ({quarantine.mark(findings)}); "
+        f"to look at it: lukhas memory quarantine show {quarantine_id}"
+    )
 
 
 def _why(verdict: Verdict) -> str:
@@ -90,6 +130,7 @@ HANDLERS: dict[AnyOperation, Handler] = {
     contract.STORE: store,
     contract.RECALL: recall,
     contract.SEARCH: search,
+    contract.WHY: why,
     contract.LIST: list_memories,
     contract.DELETE: delete,
     contract.IMPORT: import_items,
