@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
+from lukhas_cli import login as kept_login
 from lukhas_cli.command import command, new_app, session_of
 from lukhas_cli.inputs import read_secret_input
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.session import Session
 from lukhas_sdk.contract import identity
 from lukhas_sdk.contract.base import TierLabel
-from lukhas_sdk.secrets import delete_secret, read_secret, store_secret
+from lukhas_sdk.errors import InvalidToken
 
-SESSION = "session.refresh"
-"""The refresh token of `lukhas auth login`, by the name it is kept under."""
-
-EXAMPLES = """lukhas auth status
+EXAMPLES = """lukhas auth whoami
 lukhas auth password
 lukhas auth key create "backup script" --tier ΛUSER --expires-in-days 90
 """
@@ -37,16 +36,27 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 def status(context: typer.Context) -> Outcome:
     """Show who you are here: ΛiD, tier, how you are known, until when."""
     own = session_of(context)
+    return _whoami(own)
+
+
+@command(app, examples="lukhas auth whoami\nlukhas auth whoami --json | jq -r .data.lambda_id")
+def whoami(context: typer.Context) -> Outcome:
+    """Show as whom commands act: by LUKHAS_API_KEY, else by the login kept here, else by this machine's key."""
+    return _whoami(session_of(context))
+
+
+def _whoami(own: Session) -> Outcome:
     answer = own.call(identity.WHOAMI)
-    kept = read_secret(own.paths, SESSION) is not None
+    kept = kept_login.name(own.paths)
     rows = [
         ("ΛiD", answer.lambda_id),
+        ("name", answer.name),
         ("tier", answer.tier),
         ("known by", {"local_key": "this machine's key", "api_key": "an API key", "jwt": "a token"}[answer.method]),
         ("key", answer.key_name),
         ("expires", answer.expires_at.isoformat() if answer.expires_at else "never"),
         ("password", "set" if answer.password_set else "not set: lukhas auth password"),
-        ("login", "kept: lukhas auth logout ends it" if kept else "none"),
+        ("login", f"of {kept}; lukhas auth logout ends it" if kept else "none"),
     ]
     return Outcome(answer, lambda screen: screen.pairs(rows))
 
@@ -65,17 +75,19 @@ def login(
 ) -> Outcome:
     """Trade the password for tokens. The refresh token is kept in the keyring or a 0600 file.
 
-    Commands on this machine need no login: they are known by its local key.
+    From then on commands act as that identity, until `lukhas auth logout`. Without a login they act as this machine's
+    owner, by its local key; LUKHAS_API_KEY goes before both.
     """
     own = session_of(context)
-    name = username or own.call(identity.WHOAMI).lambda_id
+    with own.as_machine() as client:
+        name = username or client.call(identity.WHOAMI).lambda_id
     password = read_secret_input(prompt=f"Password of {name}", file=password_file, stdin=password_stdin)
     tokens = own.call(identity.TOKEN, body=identity.TokenRequest(username=name, password=password))
-    place = store_secret(own.paths, SESSION, tokens.refresh_token)
+    place = kept_login.keep(own.paths, name, tokens)
     data = {"username": name, "expires_in": tokens.expires_in, "refresh_token_kept_in": place}
 
     def show(screen: Screen) -> None:
-        screen.text(f"logged in as {name}; the refresh token is kept in the {place}")
+        screen.text(f"commands act as {name} now; the refresh token is kept in the {place}")
 
     return Outcome(data, show)
 
@@ -87,12 +99,15 @@ def logout(
 ) -> Outcome:
     """Revoke the tokens of the login kept here. Keys stay valid."""
     own = session_of(context)
-    kept = read_secret(own.paths, SESSION)
+    kept = kept_login.refresh_token(own.paths)
     revoked = 0
     if everything or kept:
         body = identity.LogoutRequest(refresh_token=None if everything else kept)
-        revoked = own.call(identity.LOGOUT, body=body).revoked
-        delete_secret(own.paths, SESSION)
+        try:
+            revoked = own.call(identity.LOGOUT, body=body).revoked
+        except InvalidToken:
+            own.notice("the login had ended already")
+        kept_login.forget(own.paths)
     else:
         own.notice("no login is kept here; --all revokes every token")
     return Outcome({"revoked": revoked}, lambda screen: screen.row("revoked", revoked))
@@ -112,7 +127,9 @@ def password(
     own = session_of(context)
     current = None
     if own.call(identity.WHOAMI).password_set:
-        current = read_secret_input(prompt="Password in force", file=current_password_file, stdin=False)
+        current = read_secret_input(
+            prompt="Password in force", file=current_password_file, stdin=False, hint="use --current-password-file FILE"
+        )
     new = read_secret_input(prompt="New password", file=password_file, stdin=password_stdin, confirm=True)
     body = identity.PasswordRequest(new_password=new, current_password=current)
     answer = own.call(identity.PASSWORD, body=body)

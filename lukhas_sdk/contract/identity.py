@@ -68,6 +68,7 @@ class LogoutResponse(Response, frozen=True):
 
 class WhoAmIResponse(Response, frozen=True):
     lambda_id: str
+    name: str | None
     tier: TierLabel
     method: Literal["local_key", "api_key", "jwt"]
     key_name: str | None
@@ -126,6 +127,55 @@ class KeyRevokeResponse(Response, frozen=True):
     revoked: bool
 
 
+PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\sΛ]([^\n\r\t]*\S)?$")]
+"""Does not begin like a ΛiD."""
+
+
+class IdentityAddRequest(Request, frozen=True):
+    name: PersonName
+    tier: TierLabel = "ΛUSER"
+
+
+class Person(Response, frozen=True):
+    """An identity of this machine. Its memories are nobody else's to see."""
+
+    lambda_id: str
+    name: str | None
+    tier: TierLabel
+    owner: bool
+    """Of the machine: it cannot be removed."""
+    password_set: bool
+    created_at: datetime
+
+
+class IdentityAddResponse(Response, frozen=True):
+    __repr__ = _masked
+
+    person: Person
+    api_key: str
+    """Shown this once; only its hash is kept."""
+
+
+class IdentityListResponse(Response, frozen=True):
+    identities: list[Person]
+
+
+class IdentityParams(Request, frozen=True):
+    name: Name
+    """A name or a ΛiD."""
+
+
+class IdentityRemoveRequest(Request, frozen=True):
+    with_memories: bool = False
+    """Forgets everything that belongs to it; otherwise one that has memories stays."""
+
+
+class IdentityRemoveResponse(Response, frozen=True):
+    lambda_id: str
+    removed: bool
+    memories_forgotten: int
+
+
 TOKEN = Operation(
     "auth.token", "POST", "/auth/token", "Trade a password for an access token and a refresh token.",
     params=NoParams, body=TokenRequest, result=TokenResponse, tier=Tier.GUEST, limit=Limit.AUTH, public=True,
@@ -162,4 +212,22 @@ KEY_REVOKE = Operation(
     params=KeyParams, body=NoBody, result=KeyRevokeResponse, tier=Tier.USER, limit=Limit.AUTH, errors=("NOT_FOUND",),
 )  # fmt: skip
 
-OPERATIONS = (TOKEN, REFRESH, LOGOUT, WHOAMI, PASSWORD, KEY_CREATE, KEY_LIST, KEY_REVOKE)
+IDENTITY_ADD = Operation(
+    "identity.add", "POST", "/identities", "Make an identity whose memories are its own, and a key for it.",
+    params=NoParams, body=IdentityAddRequest, result=IdentityAddResponse, tier=Tier.PRIME, limit=Limit.AUTH,
+    errors=("CONFLICT",),
+)  # fmt: skip
+IDENTITY_LIST = Operation(
+    "identity.list", "GET", "/identities", "List the identities of this machine.",
+    params=NoParams, body=NoBody, result=IdentityListResponse, tier=Tier.PRIME, limit=Limit.AUTH,
+)  # fmt: skip
+IDENTITY_REMOVE = Operation(
+    "identity.remove", "POST", "/identities/{name}/remove", "Remove an identity, its keys and, if asked, its memories.",
+    params=IdentityParams, body=IdentityRemoveRequest, result=IdentityRemoveResponse, tier=Tier.PRIME, limit=Limit.AUTH,
+    errors=("NOT_FOUND", "CONFLICT"),
+)  # fmt: skip
+
+OPERATIONS = (
+    TOKEN, REFRESH, LOGOUT, WHOAMI, PASSWORD, KEY_CREATE, KEY_LIST, KEY_REVOKE,
+    IDENTITY_ADD, IDENTITY_LIST, IDENTITY_REMOVE,
+)  # fmt: skip

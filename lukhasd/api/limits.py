@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lukhas_sdk.contract.base import Limit
 from lukhas_sdk.errors import RateLimitExceeded
+from lukhas_sdk.settings import LimitsSettings
 
 WINDOWS_KEPT = 10_000
 
@@ -19,6 +20,8 @@ class Allowance:
     """What is left to somebody in the window that is open."""
 
     limit: Limit
+    requests: int
+    """In all."""
     used: int
     ends_at_s: float
     """Unix time."""
@@ -26,18 +29,18 @@ class Allowance:
 
     @property
     def exceeded(self) -> bool:
-        return self.used > self.limit.requests
+        return self.used > self.requests
 
     def headers(self) -> dict[str, str]:
         return {
-            "X-RateLimit-Limit": str(self.limit.requests),
-            "X-RateLimit-Remaining": str(max(0, self.limit.requests - self.used)),
+            "X-RateLimit-Limit": str(self.requests),
+            "X-RateLimit-Remaining": str(max(0, self.requests - self.used)),
             "X-RateLimit-Reset": str(math.ceil(self.ends_at_s)),
             "X-RateLimit-Reset-After": str(max(1, math.ceil(self.left_s))),
         }
 
     def error(self) -> RateLimitExceeded:
-        name, requests, window_s = self.limit.value
+        (name, _, window_s), requests = self.limit.value, self.requests
         return RateLimitExceeded(
             f"more than {requests} requests in {window_s} s to the {name} operations",
             hint=f"try again in {max(1, math.ceil(self.left_s))} s",
@@ -49,12 +52,16 @@ class Allowance:
 class Limiter:
     """Counts in memory. The table is bounded: the window that was touched least recently goes first."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, *, settings: LimitsSettings | None = None) -> None:
         self._clock = clock
+        self._settings = settings or LimitsSettings()
         self._windows: OrderedDict[tuple[str, Limit], tuple[int, float]] = OrderedDict()
 
-    def take(self, who: str, limit: Limit) -> Allowance:
-        """Counts one request of `who`, allowed or not."""
+    def take(self, who: str, limit: Limit) -> Allowance | None:
+        """Counts one request of `who`, allowed or not; None where the settings set no limit."""
+        requests: int = getattr(self._settings, limit.value[0])
+        if not requests:
+            return None
         now = self._clock()
         used, ends_at_s = self._windows.get((who, limit), (0, 0.0))
         if now >= ends_at_s or ends_at_s - now > limit.window_s:  # the second: the machine's clock was set back
@@ -64,4 +71,4 @@ class Limiter:
         self._windows.move_to_end((who, limit))
         if len(self._windows) > WINDOWS_KEPT:
             self._windows.popitem(last=False)
-        return Allowance(limit, used, ends_at_s, ends_at_s - now)
+        return Allowance(limit, requests, used, ends_at_s, ends_at_s - now)

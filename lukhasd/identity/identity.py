@@ -7,9 +7,13 @@ import logging
 import secrets
 from datetime import timedelta
 
+from lukhas_sdk.contract import identity as contract
 from lukhas_sdk.contract.base import Tier
 from lukhas_sdk.contract.identity import (
     ApiKey,
+    IdentityAddRequest,
+    IdentityAddResponse,
+    IdentityListResponse,
     KeyCreateRequest,
     KeyCreateResponse,
     KeyListResponse,
@@ -23,7 +27,7 @@ from lukhas_sdk.contract.identity import (
     TokenResponse,
     WhoAmIResponse,
 )  # fmt: skip
-from lukhas_sdk.errors import InsufficientPermissions, InvalidToken, LukhasError, ValidationError
+from lukhas_sdk.errors import Conflict, InsufficientPermissions, InvalidToken, LukhasError, NotFound, ValidationError
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.secrets import KeyStore, Secret, read_secret, store_secret
 from lukhas_sdk.settings import IdentitySettings
@@ -86,6 +90,7 @@ class Identity:
     async def whoami(self, caller: Caller) -> WhoAmIResponse:
         return WhoAmIResponse(
             lambda_id=caller.lambda_id,
+            name=self._person(caller.identity_id).name,
             tier=caller.tier.label,
             method=caller.method,
             key_name=caller.key_name,
@@ -138,6 +143,50 @@ class Identity:
             )
         await self._keys.revoke(caller.identity_id, key_id)
         return KeyRevokeResponse(key_id=key_id, revoked=True)
+
+    async def add(self, caller: Caller, request: IdentityAddRequest) -> IdentityAddResponse:
+        """With a key of the identity's own tier, which is at most the caller's."""
+        tier = Tier.from_label(request.tier)
+        if tier > caller.tier:
+            raise InsufficientPermissions(
+                f"an identity of tier {tier.label} is above your own tier, {caller.tier.label}",
+                details={"required_tier": tier.label, "tier": caller.tier.label},
+            )
+        person = await self._people.add(request.name, tier)
+        secret, _ = await self._keys.create(person.identity_id, name="first", tier=tier, expires_at=None)
+        return IdentityAddResponse(self._described(person), secret.reveal())
+
+    def list(self) -> IdentityListResponse:
+        return IdentityListResponse([self._described(person) for person in self._people.all()])
+
+    def other(self, name: str) -> Person:
+        """Anybody but the machine's owner: NotFound, or Conflict for the owner."""
+        person = self._people.by_name(name)
+        if person is None:
+            raise NotFound(f"no identity is called {name!r}", hint="see: lukhas identity list")
+        if person.identity_id == self._people.owner.identity_id:
+            raise Conflict("the machine's owner cannot be removed", hint="remove the data folder to begin anew")
+        return person
+
+    async def shut_out(self, person: Person) -> None:
+        """Ends its keys and tokens."""
+        await self._tokens.revoke(person.identity_id, None)
+        for key in self._keys.of(person.identity_id):
+            await self._keys.revoke(person.identity_id, key.key_id)
+
+    async def remove(self, person: Person) -> None:
+        """Once nothing belongs to it any more."""
+        await self._people.remove(person)
+
+    def _described(self, person: Person) -> contract.Person:
+        return contract.Person(
+            lambda_id=person.lambda_id,
+            name=person.name,
+            tier=person.tier.label,
+            owner=person.identity_id == self._people.owner.identity_id,
+            password_set=person.password is not None,
+            created_at=person.created_at,
+        )
 
     async def self_test(self) -> str | None:
         """None when the owner is on disk and a token signed now verifies; else what is wrong."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from collections.abc import Callable
 from typing import Literal
+from urllib.parse import urlsplit
 
 from lukhas_sdk import settings as settings_module
 from lukhas_sdk.contract.models import ModelListResponse, ModelServer, ModelTestResponse, ModelUseRequest
@@ -31,6 +34,8 @@ class ModelDirectory:
         self._key_store = settings.identity.key_store
         self._choice = settings.model
         self._api_key = api_key
+        self.after_choosing: list[Callable[[], None]] = []
+        """Called on the event loop when `use` has put another choice in force."""
 
     @classmethod
     async def open(cls, *, paths: Paths, settings: Settings) -> ModelDirectory:
@@ -50,6 +55,15 @@ class ModelDirectory:
         if not self._choice.base_url:
             return None
         return OpenAICompatible(self._choice.base_url, self._choice.name, self._api_key)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the configured model's server is on this machine, by its address."""
+        host = urlsplit(self._choice.base_url).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     async def list(self) -> ModelListResponse:
         configured = self._choice.base_url
@@ -112,6 +126,8 @@ class ModelDirectory:
         await asyncio.to_thread(self._save, choice, api_key)
         self._choice = choice
         self._api_key = api_key
+        for tell in self.after_choosing:
+            tell()
 
     def _save(self, choice: ModelSettings, api_key: str | None) -> None:
         if api_key:

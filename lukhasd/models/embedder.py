@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import resources
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhas_sdk.errors import LukhasError
+from lukhasd.models.recent import Recent
 from lukhasd.models.wordpiece import WordPiece
 
 Vectors = NDArray[np.float32]
@@ -27,9 +27,6 @@ WINDOW_TOKENS = 254
 OVERLAP_TOKENS = 32
 BATCH_TOKENS = 1024
 """Padded tokens computed at once: keeps attention's working memory under about 20 MB; larger is no faster on a core."""
-RECENT_TEXTS = 256
-RECENT_CHARS = 1_000
-"""Vectors of the last texts are kept: one question is searched for, quoted for and classified."""
 UNBROKEN_CHARS = 80
 """Where a text without spaces may be cut: a character is at most three tokens."""
 
@@ -67,30 +64,22 @@ class MiniLmEmbedder:
         self._threads = threads
         self._path = model
         self._loading = threading.Lock()
-        self._recent: OrderedDict[str, Vectors] = OrderedDict()
-        self._remembering = threading.Lock()
+        self._recent = Recent()
         self._session: Any = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         session = self._load()
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        with self._remembering:
-            known = {place: self._recent[text] for place, text in enumerate(texts) if text in self._recent}
-        for place, vector in known.items():
-            vectors[place] = vector
-        missing = [place for place in range(len(texts)) if place not in known]
+        known = self._recent.get(texts)
+        for place, text in enumerate(texts):
+            vectors[place] = known.get(text, 0.0)
+        missing = [place for place, text in enumerate(texts) if text not in known]
         tokens = [self._tokenizer.encode_until(texts[place], WINDOW_TOKENS) for place in missing]
         for batch in _batches([len(row) + 2 for row in tokens]):
             places = [missing[number] for number in batch]
             vectors[places] = self._run(session, [tokens[number] for number in batch])
-        self._remember({texts[place]: vectors[place] for place in missing})
+        self._recent.keep({texts[place]: vectors[place] for place in missing})
         return vectors
-
-    def _remember(self, new: dict[str, Vectors]) -> None:
-        with self._remembering:
-            self._recent.update({text: vector.copy() for text, vector in new.items() if len(text) <= RECENT_CHARS})
-            while len(self._recent) > RECENT_TEXTS:
-                self._recent.popitem(last=False)
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text))

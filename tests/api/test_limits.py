@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lukhas_sdk.contract.base import Limit
+from lukhas_sdk.settings import LimitsSettings
 from lukhasd.api import limits
 from lukhasd.api.limits import Limiter
 
@@ -64,3 +65,19 @@ def test_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         limiter.take(who, Limit.DREAM)
     assert limiter.take("a", Limit.DREAM).used == 3
     assert limiter.take("b", Limit.DREAM).used == 1, "the one touched least recently was let go"
+
+
+def test_the_settings_defaults_are_the_documented_limits() -> None:
+    defaults = LimitsSettings()
+    assert {limit.value[0]: getattr(defaults, limit.value[0]) for limit in Limit} == {
+        limit.value[0]: limit.requests for limit in Limit
+    }
+
+
+def test_a_limit_is_what_the_settings_say() -> None:
+    limiter = Limiter(Clock(), settings=LimitsSettings(memory=3, general=0))
+    taken = [limiter.take("me", Limit.MEMORY) for _ in range(4)]
+    assert [one is not None and one.exceeded for one in taken] == [False, False, False, True]
+    assert taken[0] is not None
+    assert taken[0].headers()["X-RateLimit-Limit"] == "3"
+    assert limiter.take("me", Limit.GENERAL) is None

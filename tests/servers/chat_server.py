@@ -1,21 +1,27 @@
-"""A small OpenAI-compatible server for tests: `python chat_server.py` prints its base URL and serves until killed.
+"""A small OpenAI-compatible server for tests: `python chat_server.py [PORT]` prints its base URL, serves until killed.
 
 The model's name says how it behaves; `GET /last` gives the last chat request's body. `good` answers with the first
-line of note 1 and cites it.
+line of note 1 and cites it. `judge…` answers which of lettered options fits two quoted notes, as `POST /taught` told it;
+`GET /asked` gives the pairs that it was shown.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import re
+import sys
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
-    "wrong-shape",
+    "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always",
 )  # fmt: skip
 last: dict[str, object] = {}
+taught: dict = {"pairs": [], "options": {}, "always": None}
+asked: list[list[str]] = []
 
 
 def answer(body: dict) -> str:
@@ -26,20 +32,55 @@ def answer(body: dict) -> str:
     return f"{told[0]} [1]" if told else "The notes do not say."
 
 
+def direction(kind: str, text: str, size: int) -> list[float]:
+    total = [0.0] * size
+    for word in re.findall(r"\w+", text.lower()) or [""]:
+        chance = random.Random(zlib.crc32(f"{kind} {word}".encode()))
+        total = [sum_ + chance.gauss(0, 1) for sum_ in total]
+    return total
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.path == "/last":
-            self.give(json.dumps(last).encode())
+        if self.path in ("/last", "/asked"):
+            self.give(json.dumps(last if self.path == "/last" else asked).encode())
         else:
             self.give(json.dumps({"data": [{"id": name} for name in MODELS]}).encode())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/taught":
+            taught.update(body)
+            asked.clear()
+            self.give(b"{}")
+            return
         last.clear()
         last.update(body, authorization=self.headers.get("Authorization"))
+        if self.path.endswith("/embeddings"):
+            self.embed(body)
+            return
         getattr(self, f"be_{body['model'].replace('-', '_')}")(body)
+
+    def embed(self, body: dict) -> None:
+        """Texts that share words are near; the model's name says what is wrong with the vectors, or with the server."""
+        kind, texts = body["model"], body["input"]
+        if kind == "missing":
+            self.give(b'{"error": {"message": "no such model"}}', status=404)
+            return
+        if kind == "slow":
+            time.sleep(0.02 * len(texts))
+        size = {"wide": 96}.get(kind, body.get("dimensions", 48) if kind != "fixed" else 48)
+        rows = [direction(kind, "" if kind == "same" else text, size) for text in texts]
+        if kind == "short":
+            rows = rows[:-1]
+        if kind == "zeros":
+            rows = [[0.0] * size for _ in rows]
+        if kind == "strings":
+            rows = [["a"] * size for _ in rows]
+        data = [{"index": index, "embedding": row} for index, row in enumerate(rows)]
+        self.give(json.dumps({"data": data[::-1]}).encode())
 
     def be_good(self, body: dict) -> None:
         self.head("text/event-stream")
@@ -52,6 +93,31 @@ class Handler(BaseHTTPRequestHandler):
 
     def be_plain(self, body: dict) -> None:
         self.give(json.dumps({"choices": [{"message": {"content": answer(body)}}]}).encode())
+
+    def be_judge(self, body: dict) -> None:
+        """`pairs`: [earlier, later, its answer, its answer where the later one comes first]."""
+        text = body["messages"][-1]["content"]
+        notes = re.findall(r"^The (earlier|later) note.*\n\[.*\n((?:│ .*\n)*)", text, re.M)
+        shown = {which: quoted.replace("│ ", "").strip() for which, quoted in notes}
+        letters = {taught["options"][option]: letter for letter, option in re.findall(r"^([A-D]): (.*)$", text, re.M)}
+        asked.append([shown["earlier"], shown["later"]])
+        known = {(earlier, later): answers for earlier, later, *answers in taught["pairs"]}
+        answers = known.get((shown["earlier"], shown["later"]), ["both", "both"])
+        answer = answers[notes[0][0] == "later"]
+        order = re.search(r"ORDER (\w+)", text)
+        if shown["later"] == taught["denial"]:
+            answer = "replaced"
+        if body["model"] == "judge-always":
+            answer = taught["always"]
+        if body["model"] == "judge-obeys" and order:
+            answer = order[1]
+        if answer == "error":
+            self.be_refuses(body)
+            return
+        letter = "A" if body["model"] == "judge-a" else letters.get(answer, answer)
+        self.give(json.dumps({"choices": [{"message": {"content": json.dumps({"answer": letter})}}]}).encode())
+
+    be_judge_obeys = be_judge_a = be_judge_always = be_judge
 
     def be_slow(self, body: dict) -> None:
         time.sleep(5)
@@ -125,6 +191,6 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
     print(f"http://127.0.0.1:{server.server_port}/v1", flush=True)
     server.serve_forever()

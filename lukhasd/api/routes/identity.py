@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lukhas_sdk.contract import identity as contract
 from lukhas_sdk.contract.base import AnyOperation, NoBody, NoParams
+from lukhas_sdk.errors import Conflict
 from lukhasd.api.call import Call, Handler
 
 
@@ -39,6 +40,32 @@ async def revoke_key(call: Call[contract.KeyParams, NoBody]) -> contract.KeyRevo
     return await call.parts.identity.revoke_key(call.caller, call.params.key_id)
 
 
+async def add(call: Call[NoParams, contract.IdentityAddRequest]) -> contract.IdentityAddResponse:
+    return await call.parts.identity.add(call.caller, call.body)
+
+
+async def list_identities(call: Call[NoParams, NoBody]) -> contract.IdentityListResponse:
+    return call.parts.identity.list()
+
+
+async def remove(
+    call: Call[contract.IdentityParams, contract.IdentityRemoveRequest],
+) -> contract.IdentityRemoveResponse:
+    parts = call.parts
+    person = parts.identity.other(call.params.name)
+    kept = (await parts.memory.stats(person.identity_id)).memories
+    if kept and not call.body.with_memories:
+        raise Conflict(
+            f"{person.name} has {kept} memories",
+            hint="export them with its own key first; to forget them: lukhas identity remove NAME --with-memories",
+            details={"memories": kept},
+        )
+    await parts.identity.shut_out(person)
+    forgotten = await parts.forgetting.forget_owner(person.identity_id)
+    await parts.identity.remove(person)
+    return contract.IdentityRemoveResponse(person.lambda_id, True, forgotten)
+
+
 HANDLERS: dict[AnyOperation, Handler] = {
     contract.TOKEN: token,
     contract.REFRESH: refresh,
@@ -48,4 +75,7 @@ HANDLERS: dict[AnyOperation, Handler] = {
     contract.KEY_CREATE: create_key,
     contract.KEY_LIST: list_keys,
     contract.KEY_REVOKE: revoke_key,
+    contract.IDENTITY_ADD: add,
+    contract.IDENTITY_LIST: list_identities,
+    contract.IDENTITY_REMOVE: remove,
 }
