@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from lukhas_sdk.documents import (
-    SECTION_CHARS,
-    count,
-    iterate_path,
-    read_json_lines,
-    split_markdown,
-    split_text,
-)
-from lukhas_sdk.errors import NotFound, ValidationError
+from lukhas_sdk.documents import SECTION_CHARS, inline_tags, read_row, split_markdown, split_text
+from lukhas_sdk.errors import ValidationError
 
 NOTES = """---
 title: "Field notes"
@@ -55,7 +47,8 @@ def test_markdown_is_cut_by_section() -> None:
     assert "# not a heading" in found[1].content.data and "## nor this" in found[1].content.data
     for item in found:
         assert item.content.type == "semantic"
-        assert item.tags == ["birds", "spring walk"]
+        hashtags = ["hashtag"] if item.content.data.startswith("#hashtag") else []
+        assert item.tags == ["birds", "spring walk", *hashtags]
         context = item.content.context
         assert (context["source"], context["title"], context["timestamp"]) == ("notes.md", "Field notes", "2024-03-05")
 
@@ -97,8 +90,7 @@ def test_json_lines_whole_and_flat() -> None:
         {"data": "a plain fact", "importance": 0.1},
         {"content": "a string content", "type": "reflective"},
     ]
-    lines = [json.dumps(row) for row in rows]
-    whole, flat, fact, reflective = read_json_lines([lines[0], "", *lines[1:]], source="r.jsonl")
+    whole, flat, fact, reflective = (read_row(json.dumps(row), "line 1", "r.jsonl") for row in rows)
     assert (whole.content.type, whole.importance, whole.content.context["place"]) == ("procedural", 0.9, "kitchen")
     assert flat.content.type == "episodic" and flat.tags == ["t"]
     assert flat.content.context == {"source": "r.jsonl", "speaker": "Ada", "timestamp": "2024-01-02", "mood": "good"}
@@ -109,9 +101,9 @@ def test_json_lines_whole_and_flat() -> None:
 @pytest.mark.parametrize(
     ("line", "field"),
     [
-        ("{not json", "r.jsonl, line 2"),
-        ("[1]", "r.jsonl, line 2"),
-        ('{"text": NaN}', "r.jsonl, line 2"),
+        ("{not json", "line 2"),
+        ("[1]", "line 2"),
+        ('{"text": NaN}', "line 2"),
         ('{"speaker": "Ada"}', "$.text"),
         ('{"text": "x", "importance": 2}', "$.importance"),
         ('{"text": "x", "date": "soon"}', "$.timestamp"),
@@ -122,48 +114,20 @@ def test_json_lines_whole_and_flat() -> None:
 )
 def test_a_bad_row_names_its_line_and_field(line: str, field: str) -> None:
     with pytest.raises(ValidationError, match="line 2") as caught:
-        list(read_json_lines(['{"text": "fine"}', line], source="r.jsonl"))
+        read_row(line, "line 2", "r.jsonl")
     assert caught.value.details["field"] == field
 
 
-def test_a_folder_is_read_in_order_and_says_what_it_left_out(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "secret.md").write_text("secret")
-    root = tmp_path / "notes"
-    (root / "b").mkdir(parents=True)
-    (root / "b" / "two.txt").write_text("two\n\nthree")
-    (root / "a.md").write_text("# One\nfirst")
-    (root / "c.ndjson").write_text('{"text": "four"}\n')
-    (root / ".hidden.md").write_text("hidden")
-    (root / "binary.txt").write_bytes(b"\0\1\2")
-    (root / "latin.txt").write_bytes(b"caf\xe9")
-    (root / "photo.png").write_bytes(b"png")
-    (root / "link.md").symlink_to(outside / "secret.md")
-    (root / "linked").symlink_to(outside)
-    (root / "loop").symlink_to(root)
-    skipped: dict[str, str] = {}
-    found = list(iterate_path(root, on_skip=lambda path, reason: skipped.update({path.name: reason})))
-    assert [(item.content.data, item.content.context["source"]) for item in found] == [
-        ("first", "a.md"),
-        ("two", "b/two.txt"),
-        ("three", "b/two.txt"),
-        ("four", "c.ndjson"),
-    ]
-    assert skipped.keys() == {".hidden.md", "binary.txt", "latin.txt", "photo.png", "link.md", "linked", "loop"}
-    assert all(skipped.values())
-    assert count(root) == 4
+def test_obsidian_notes() -> None:
+    text = "---\naliases: [Kea, Mountain parrot]\ndate created: 2024-05-01 09:30\ntag: bird\n---\n"
+    text += "Seen with [[Mara|her]] at #trip/alps, `#no` and #ff8800, see https://a.b/c#d.\n\n```\n#nor this\n```\n"
+    (item,) = split_markdown(text, source="kea.md")
+    assert item.tags == ["bird", "trip/alps"]
+    assert item.content.context["aliases"] == ["Kea", "Mountain parrot"]
+    assert item.content.context["timestamp"] == "2024-05-01 09:30"
+    assert "[[Mara|her]]" in item.content.data
 
 
-def test_one_file_is_known_by_its_name(tmp_path: Path) -> None:
-    file = tmp_path / "README.md"
-    file.write_text("# A\nx\n# B\ny")
-    assert [item.content.context["source"] for item in iterate_path(file)] == ["README.md", "README.md"]
-    assert [item.content.data for item in iterate_path(file, split="whole")] == ["# A\nx\n# B\ny"]
-    with pytest.raises(ValidationError):
-        list(iterate_path(file, split="page"))
-    with pytest.raises(NotFound):
-        list(iterate_path(tmp_path / "none.md"))
-    (tmp_path / "program").write_bytes(b"\x7fELF\0")
-    with pytest.raises(ValidationError, match="binary"):
-        list(iterate_path(tmp_path / "program"))
+@pytest.mark.parametrize("text", ["# heading", "C# and F#", "issue #12", "&#39;", "a##b", "#"])
+def test_what_is_no_tag(text: str) -> None:
+    assert inline_tags(text) == []
