@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
@@ -9,8 +10,9 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         from lukhas_sdk._version import __version__
 
-        print(f"lukhas {__version__}")
-        return 0
+        with contextlib.suppress(OSError):  # what cannot be written is explained by the long way
+            print(f"lukhas {__version__}", flush=True)
+            return 0
     try:
         from lukhas_cli.app import run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
@@ -16,7 +17,13 @@ from lukhas_cli.render.envelope import envelope, error_envelope, explain, print_
 from lukhas_cli.session import Session
 from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
-NAMES = ("process", "memory", "guardian", "auth", "model", "config", "daemon", "status", "doctor")
+NAMES = (
+    "process", "memory", "guardian", "auth", "identity", "model", "embedder", "export", "import", "backup", "restore",
+    "config", "daemon", "status", "doctor",
+)  # fmt: skip
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write fails with when there is no room for it."""
 
 HELP = """LUKHAS: memory, deliberation and a guardian on your own machine.
 
@@ -26,8 +33,9 @@ shortened, columns separated by tabs. The first command that needs the daemon st
 Exit codes: 0 ok; 1 failure; 2 usage; 3 daemon unreachable; 4 not authenticated; 5 not found; 6 guardian rejected; \
 7 guardian wants review; 8 rate limited; 130 interrupted.
 
-Environment: LUKHAS_HOME puts every file under one folder; LUKHAS_PORT is the daemon's TCP port; LUKHAS_NO_AUTOSTART=1 \
-never starts a daemon; LUKHAS_DEBUG=1 shows tracebacks; NO_COLOR=1 turns colour off."""
+Environment: LUKHAS_HOME, an absolute path, puts every file there; LUKHAS_PORT is the daemon's TCP port; \
+LUKHAS_NO_AUTOSTART=1 never starts a daemon; LUKHAS_API_KEY is the key to act with; LUKHAS_DEBUG=1 shows tracebacks; \
+NO_COLOR=1 turns colour off."""
 
 EXAMPLES = """lukhas memory import notes/
 lukhas process "Where did I leave the spare key?"
@@ -71,6 +79,14 @@ def run(args: list[str]) -> int:
         # Nobody reads any more; the interpreter's last flush must not complain about it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.FAILURE)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        explain(
+            LukhasError(f"what is printed cannot be written: {error.strerror}", hint="make room, or write elsewhere")
+        )
+        return int(Exit.FAILURE)
     finally:
         session.close()
 
@@ -103,7 +119,7 @@ def _run(session: Session, args: list[str]) -> int:
         return _fail(session, args, ValidationError("a command is missing", hint=f"see: {_path(error)} --help"))
     except UsageError as error:
         session.command = " ".join(_path(error).split()[1:])
-        message = error.format_message().rstrip(".")
+        message = " ".join(error.format_message().split()).rstrip(".")
         message = message[:1].lower() + message[1:]
         return _fail(session, args, ValidationError(message, hint=f"see: {_path(error)} --help"))
     except (KeyboardInterrupt, Abort) as error:
@@ -120,9 +136,9 @@ def _run(session: Session, args: list[str]) -> int:
 
             traceback.print_exc()
         return _fail(session, args, error)
-    except BrokenPipeError:
-        raise
     except Exception as error:
+        if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in FULL):
+            raise
         if os.environ.get("LUKHAS_DEBUG"):
             raise
         unforeseen = LukhasError(
@@ -133,7 +149,7 @@ def _run(session: Session, args: list[str]) -> int:
 
 def _present(session: Session, outcome: Outcome) -> None:
     if session.json:
-        print_json(envelope(session.command, outcome.data))
+        print_json(envelope(session.command, outcome.data, exit=outcome.exit, problem=outcome.problem))
         return
     from lukhas_cli.render.screen import Screen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -70,6 +71,12 @@ class Group(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         write_help(self, ctx, formatter)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each with its whole first sentence."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, first_sentence(each)) for name, each in found if each is not None])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             names = self.list_commands(ctx)
@@ -80,7 +87,8 @@ class Group(TyperGroup):
 
 
 class LazyGroup(Group):
-    """The root: a command's module `lukhas_cli.commands.<name>` (its `app`) is imported when the command is used."""
+    """The root: a command's module `lukhas_cli.commands.<name>` (its `app`) is imported when the command is used. That
+    of a name that Python keeps for itself ends in an underscore."""
 
     def __init__(self, names: Iterable[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -93,10 +101,16 @@ class LazyGroup(Group):
         if cmd_name not in self._names:
             return None
         if cmd_name not in self.commands:
-            command = typer.main.get_command(import_module(f"lukhas_cli.commands.{cmd_name}").app)
+            module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+            command = typer.main.get_command(import_module(f"lukhas_cli.commands.{module}").app)
             command.name = cmd_name
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
+
+
+def first_sentence(command: Any) -> str:
+    paragraph = " ".join((command.help or "").split("\n\n")[0].split())
+    return paragraph.split(". ")[0].removesuffix(".") + "."
 
 
 def write_help(command: Any, context: Any, formatter: Any) -> None:

@@ -220,6 +220,7 @@ def tail(file: Path, *, lines: int = 10, from_byte: int = 0) -> str:
 def _spawn(output: Path) -> subprocess.Popen[bytes]:
     descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     environment = dict(os.environ)
+    environment.pop("LUKHAS_API_KEY", None)  # of the command that starts it
     if home := environment.get("LUKHAS_HOME"):
         environment["LUKHAS_HOME"] = str(Path(home).expanduser().absolute())
     try:

@@ -9,8 +9,8 @@ from lukhas_sdk.errors import NotFound, ValidationError
 
 
 def read_text(argument: str, *, field: str) -> str:
-    """`argument`, or all of stdin where it is `-`. Never empty."""
-    text = read_stdin() if argument == "-" else argument
+    """`argument`, or all of stdin but the newline at its end where it is `-`. Never empty."""
+    text = read_stdin().removesuffix("\n").removesuffix("\r") if argument == "-" else argument
     if not text.strip():
         raise ValidationError(f"{field} is empty", field=field, hint="give some text, or - to read it from stdin")
     return text
@@ -29,8 +29,11 @@ def read_file(file: Path) -> str:
         raise ValidationError(f"{file} cannot be read: {error.strerror}", field=str(file)) from None
 
 
-def read_secret_input(*, prompt: str, file: Path | None, stdin: bool, confirm: bool = False) -> str:
-    """A secret from `file`, from stdin's first line, or asked for on the terminal; never from the arguments."""
+def read_secret_input(
+    *, prompt: str, file: Path | None, stdin: bool, confirm: bool = False, name: str = "password", hint: str = ""
+) -> str:
+    """A secret from `file`, from stdin's first line, or asked for on the terminal; never from the arguments. `name` is
+    what its options begin with; `hint`, where they are others."""
     if file is not None and stdin:
         raise ValidationError("a secret comes from one place", hint="give a file or stdin, not both")
     if file is not None:
@@ -40,7 +43,7 @@ def read_secret_input(*, prompt: str, file: Path | None, stdin: bool, confirm: b
     if not sys.stdin.isatty():
         raise ValidationError(
             f"{prompt.lower()} cannot be asked for: stdin is not a terminal",
-            hint="use --password-stdin or --password-file FILE",
+            hint=hint or f"use --{name}-stdin or --{name}-file FILE",
         )
     from getpass import getpass
 

@@ -19,6 +19,8 @@ class Outcome:
     data: Any
     show: Callable[[Screen], None]
     exit: Exit = Exit.OK
+    problem: str = ""
+    """With another exit code than 0, why: what `--json` says in `errors`. People read it in what `show` prints."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -39,7 +41,28 @@ class Session:
         from lukhas_sdk.client import LukhasClient
 
         ensure(self.paths, autostart=self.autostart, notice=self.notice)
-        return LukhasClient(paths=self.paths, timeout_s=WAIT_S)
+        client = LukhasClient(paths=self.paths, timeout_s=WAIT_S)
+        if not os.environ.get("LUKHAS_API_KEY"):
+            client.credential = self._credential()
+        return client
+
+    def _credential(self) -> Callable[[], str] | None:
+        """The login's tokens, where there is one; else this machine's key is used."""
+        if not (self.paths.state / "login").exists():
+            return None
+        from lukhas_cli import login
+
+        return login.Credential(self.paths)
+
+    @contextmanager
+    def as_machine(self) -> Iterator[LukhasClient]:
+        """A client with this machine's key, whoever is logged in."""
+        own = self.client
+        credential, own.credential = own.credential, None
+        try:
+            yield own
+        finally:
+            own.credential = credential
 
     def call(
         self,

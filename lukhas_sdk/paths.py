@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from lukhas_sdk.errors import LukhasError
+from lukhas_sdk.errors import LukhasError, ValidationError
 
 APP_NAME = "lukhas"
 SOCKET_PATH_LIMIT = 100
@@ -61,10 +61,16 @@ class Paths:
 
 
 def resolve() -> Paths:
-    """The places in force, from `LUKHAS_HOME` or the platform's own. Nothing is created."""
+    """The places in force, from `LUKHAS_HOME`, which is an absolute path, or the platform's own. Nothing is created."""
     home = os.environ.get("LUKHAS_HOME")
     if home:
-        root = Path(home).expanduser().absolute()
+        root = Path(home).expanduser()
+        if not root.is_absolute():
+            raise ValidationError(
+                f"LUKHAS_HOME is a relative path: {home}",
+                field="LUKHAS_HOME",
+                hint=f"each folder would have a memory of its own; give it whole: LUKHAS_HOME={root.absolute()}",
+            )
         paths = Paths(root / "config", root / "data", root / "state", root / "run")
     else:
         from platformdirs import PlatformDirs

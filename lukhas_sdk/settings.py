@@ -46,8 +46,42 @@ class DaemonSettings(Section, frozen=True):
     ] = []
 
 
+Supersession = Literal["auto", "flag", "off"]
+
+
 class MemorySettings(Section, frozen=True):
+    supersession: Annotated[
+        Supersession,
+        Meta(description="A new fact that contradicts an older one: end the older one, flag the two, or look at none"),
+    ] = "auto"
+    confirming: Annotated[
+        Literal["local", "any", "off"],
+        Meta(
+            description="Language model that decides what supersession=auto is not certain of: one on this machine,"
+            " any (memory text is sent to it unasked), or none"
+        ),
+    ] = "local"
     embedding_threads: Annotated[int, Meta(ge=1, le=64, description="Threads for computing embeddings")] = 1
+    gate: Annotated[
+        Literal["on", "off"],
+        Meta(description="Decline junk and merge what memory says already; the guardian judges writes in either case"),
+    ] = "on"
+    embedder: Annotated[
+        Literal["builtin", "openai"],
+        Meta(description="What turns texts into vectors: the packaged model, or an OpenAI-compatible endpoint"),
+    ] = "builtin"
+    embedder_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            description="Embeddings endpoint, as http://127.0.0.1:11434/v1; memory text is sent to it",
+        ),
+    ] = ""
+    embedder_model: Annotated[str, Meta(description="Model to ask at that endpoint")] = ""
+    embedder_dimensions: Annotated[
+        int, Meta(ge=0, le=8192, description="Dimensions to ask it for; 0: the model's own")
+    ] = 0
+    embedder_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Time a batch of 32 texts may take")] = 60.0
 
 
 class MatrizSettings(Section, frozen=True):
@@ -86,6 +120,20 @@ class ModelSettings(Section, frozen=True):
     ] = "extractive"
 
 
+_PER_MINUTE = "Requests a minute to the {} operations, for each identity; 0: no limit"
+
+
+class LimitsSettings(Section, frozen=True):
+    process: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("process"))] = 60
+    memory: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("memory"))] = 100
+    consciousness: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("consciousness"))] = 100
+    dream: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("dream"))] = 10
+    guardian: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("guardian"))] = 600
+    auth: Annotated[int, Meta(ge=1, description="Requests a minute for tokens, keys and identities")] = 30
+    general: Annotated[int, Meta(ge=0, description=_PER_MINUTE.format("other"))] = 300
+    websocket: Annotated[int, Meta(ge=0, description="Messages a minute on an identity's streams; 0: no limit")] = 1000
+
+
 class Settings(Section, frozen=True):
     daemon: DaemonSettings = DaemonSettings()
     memory: MemorySettings = MemorySettings()
@@ -93,6 +141,7 @@ class Settings(Section, frozen=True):
     guardian: GuardianSettings = GuardianSettings()
     identity: IdentitySettings = IdentitySettings()
     model: ModelSettings = ModelSettings()
+    limits: LimitsSettings = LimitsSettings()
 
 
 @dataclass(frozen=True)

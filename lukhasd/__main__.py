@@ -8,8 +8,10 @@ import os
 import sys
 from typing import Any
 
+from lukhas_sdk import restoring
 from lukhas_sdk._version import __version__
 from lukhas_sdk.errors import LukhasError
+from lukhas_sdk.paths import Paths
 from lukhas_sdk.paths import resolve as resolve_paths
 from lukhas_sdk.settings import load
 
@@ -30,6 +32,7 @@ def main() -> int:
     os.umask(0o077)  # whatever a library beside us writes is the user's alone
     try:
         paths = resolve_paths()
+        _finish_restore(paths)
         settings = load(paths, {key: value for key, value in flags.items() if value is not None})
         from lukhasd.daemon import run
 
@@ -45,6 +48,15 @@ def main() -> int:
             print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201
         return int(error.exit_code)
     return 0
+
+
+def _finish_restore(paths: Paths) -> None:
+    """Before anything is read: the settings may be among what is put back."""
+    if restoring.decided(paths) is not None:
+        from lukhasd.daemon import only_one
+
+        with only_one(paths):
+            restoring.finish(paths)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,27 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
 from lukhas_sdk._version import __version__
+from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
 from lukhas_sdk.errors import Conflict
 from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.settings import Settings
 from lukhasd.api.server import Server
 from lukhasd.constellation.stars import Stars
 from lukhasd.database import Database
+from lukhasd.glyph import Bus
+from lukhasd.glyph.events import drift_token
 from lukhasd.guardian import Guardian
 from lukhasd.identity import Identity
 from lukhasd.matriz import self_test
 from lukhasd.matriz.confidence import Confidence
-from lukhasd.matriz.folds import FoldStore
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.pipeline import Pipeline
-from lukhasd.memory import MemoryStore
+from lukhasd.memory import MemoryStore, embedding
+from lukhasd.memory.carrier import Carrier
+from lukhasd.memory.confirming import Asking, Confirming
+from lukhasd.memory.folds import FoldStore
+from lukhasd.memory.forgetting import Forgetting
+from lukhasd.memory.truth import Truth
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
@@ -50,6 +57,7 @@ async def run(paths: Paths, settings: Settings) -> None:
         await server.start()
         closing.push_async_callback(server.stop)
         logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "tcp_port": server.tcp_port})
+        await parts.forgetting.start()
         await stop.wait()
         logger.info("stopping")
     logger.info("stopped")
@@ -58,6 +66,8 @@ async def run(paths: Paths, settings: Settings) -> None:
 async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Parts:
     """The parts in the order that they need each other; `closing` undoes it."""
     metrics = Metrics()
+    bus = Bus()
+    closing.callback(bus.close)
     database = await asyncio.to_thread(Database.open, paths.database)
     closing.push_async_callback(asyncio.to_thread, database.close)
     identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
@@ -66,13 +76,34 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     )
     closing.callback(guardian.close)
     embedder = MiniLmEmbedder(threads=settings.memory.embedding_threads)
-    memory = await MemoryStore.open(database=database, folder=paths.data, embedder=embedder, metrics=metrics)
+    memory = await MemoryStore.open(
+        database=database,
+        folder=paths.data,
+        embedder=embedder,
+        metrics=metrics,
+        gate=settings.memory.gate == "on",
+        serving=await embedding.serving(database=database, paths=paths, settings=settings, packaged=embedder),
+        drifted=lambda change: bus.publish(drift_token(change.owner, change.memory_id, change.drift, change.suggested)),
+    )
     closing.push_async_callback(memory.close)
+    embeddings = await embedding.Embedding.open(memory.core, paths=paths, settings=settings, packaged=embedder)
+    closing.push_async_callback(embeddings.close)
+    folds = FoldStore(database)
+    forgetting = Forgetting(memory, paths.all())
+    closing.push_async_callback(forgetting.close)
+    truth = await Truth.open(memory.core, settings.memory.supersession)
+    closing.push_async_callback(truth.close)
     models = await ModelDirectory.open(paths=paths, settings=settings)
+    if settings.memory.supersession == "auto" and settings.memory.confirming != "off":
+        confirming = await Confirming.open(
+            memory.core, asking(models, guardian, local=settings.memory.confirming == "local")
+        )
+        closing.push_async_callback(confirming.close)
+        models.after_choosing.append(confirming.choose)
     stars = Stars(
         {
             "identity": identity.self_test,
-            "memory": memory.self_test,
+            "memory": forgetting.self_test,
             "guardian": lambda: asyncio.to_thread(guardian.self_test),
             "consciousness": lambda: asyncio.to_thread(self_test.run, embedder),
         }
@@ -82,14 +113,32 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         embedder=embedder,
         guardian=guardian,
         models=models,
-        folds=FoldStore(database),
+        folds=folds,
         classifier=await asyncio.to_thread(IntentClassifier.load, embedder),
         confidence=await asyncio.to_thread(Confidence.load),
         stars=stars,
         metrics=metrics,
         settings=settings.matriz,
     )
-    return Parts(paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars)
+    return Parts(
+        paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars, bus, folds, forgetting,
+        Carrier(memory.core, paths.data), truth, embedding=embeddings,
+    )  # fmt: skip
+
+
+def asking(models: ModelDirectory, guardian: Guardian, *, local: bool) -> Asking:
+    """How memory asks the language model; `local`: one on this machine only."""
+
+    async def is_harmless(text: str) -> bool:
+        verdict = await guardian.validate(ValidateRequest(GuardianAction(type="document", content=text)))
+        return verdict.decision not in ("REJECTED", "REVIEW")
+
+    return Asking(
+        model=lambda: models.current() if models.is_local or not local else None,
+        timeout_s=lambda: models.timeout_s,
+        wrap=lambda text, name: guardian.wrap_as_data(text, memory_id=name),
+        is_harmless=is_harmless,
+    )
 
 
 @contextmanager

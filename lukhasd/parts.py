@@ -10,10 +10,16 @@ if TYPE_CHECKING:
     from lukhas_sdk.settings import Settings
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
+    from lukhasd.glyph import Bus
     from lukhasd.guardian import Guardian
     from lukhasd.identity import Identity
     from lukhasd.matriz.pipeline import Pipeline
     from lukhasd.memory import MemoryStore
+    from lukhasd.memory.carrier import Carrier
+    from lukhasd.memory.folds import FoldStore
+    from lukhasd.memory.embedding import Embedding
+    from lukhasd.memory.forgetting import Forgetting
+    from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory
     from lukhasd.records.metrics import Metrics
 
@@ -30,3 +36,9 @@ class Parts:
     models: ModelDirectory
     pipeline: Pipeline
     stars: Stars
+    bus: Bus
+    folds: FoldStore
+    forgetting: Forgetting
+    carrier: Carrier
+    truth: Truth
+    embedding: Embedding

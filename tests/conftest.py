@@ -81,6 +81,17 @@ def warm_home(bytecode: Path) -> Iterator[Home]:
         yield home
 
 
+@pytest.fixture(scope="module")
+def unlimited_home(bytecode: Path) -> Iterator[Home]:
+    """A home of the module's own whose daemon sets no rate limits."""
+    with _new_home(bytecode) as home:
+        for name in ("PROCESS", "MEMORY", "GUARDIAN", "GENERAL"):
+            home.env[f"LUKHAS_LIMITS_{name}"] = "0"
+        home.env["LUKHAS_LIMITS_AUTH"] = "100000"
+        home.run("daemon", "start", check=True)
+        yield home
+
+
 @contextlib.contextmanager
 def _new_home(bytecode: Path) -> Iterator[Home]:
     path = Path(tempfile.mkdtemp(prefix="lk", dir="/tmp"))

@@ -30,6 +30,7 @@ from lukhas_sdk.settings import DaemonSettings, IdentitySettings, Settings
 from lukhasd.api.server import Server
 from lukhasd.constellation.stars import Stars
 from lukhasd.database import Database
+from lukhasd.glyph import Bus
 from lukhasd.identity import Caller, Identity
 from lukhasd.parts import Parts
 from lukhasd.records.metrics import Metrics
@@ -66,16 +67,19 @@ class TestMemory:
     __test__ = False
     kept: dict[tuple[str, str], memory.Memory] = field(default_factory=dict)
 
-    async def store(self, owner: str, request: memory.StoreRequest) -> memory.StoreResponse:
+    async def store(self, owner: str, request: memory.StoreRequest, *, mark: str | None = None) -> memory.StoreResponse:
         memory_id = f"mem_{len(self.kept)}"
         now = datetime.now(UTC)
         metadata = memory.MemoryMetadata(now, now, 0, None, 0.0, request.importance)
         self.kept[owner, memory_id] = memory.Memory(memory_id, "helix_1", request.content, request.tags, metadata)
         return memory.StoreResponse(memory_id, "helix_1", 0.0, True)
 
-    async def import_items(self, owner: str, items: Sequence[memory.StoreRequest]) -> memory.ImportResponse:
+    async def import_items(
+        self, owner: str, items: Sequence[memory.StoreRequest], *, paths: Sequence[str], marks: Sequence[str | None]
+    ) -> memory.ImportResponse:
         ids = [(await self.store(owner, item)).memory_id for item in items]
-        return memory.ImportResponse(len(ids), 0, ids)
+        outcomes = [memory.ItemOutcome(index, "stored") for index in range(len(items))]
+        return memory.ImportResponse(len(ids), 0, ids, outcomes=outcomes)
 
     async def recall(self, owner: str, memory_id: str) -> memory.Memory:
         if (owner, memory_id) not in self.kept:
@@ -267,6 +271,12 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
                 stars=Stars(
                     {"identity": identity.self_test, "guardian": _fine, "memory": _fine, "consciousness": _fine}
                 ),
+                bus=Bus(),
+                folds=cast("Any", None),
+                forgetting=cast("Any", None),
+                carrier=cast("Any", None),
+                truth=cast("Any", None),
+                embedding=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

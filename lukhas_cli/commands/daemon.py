@@ -90,7 +90,7 @@ def status(context: typer.Context) -> Outcome:
     rows = [("lukhasd", state.status), ("pid", state.pid), ("version", state.version), ("socket", state.socket),
             ("log", state.log)]  # fmt: skip
     code = Exit.OK if answer is not None and answer.status == "ready" else Exit.UNREACHABLE
-    return Outcome(state, lambda screen: screen.pairs(rows), code)
+    return Outcome(state, lambda screen: screen.pairs(rows), code, f"lukhasd is {state.status}")
 
 
 @command(app, examples="lukhas daemon logs -n 100\nlukhas daemon logs --follow")

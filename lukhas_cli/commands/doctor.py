@@ -59,8 +59,9 @@ def doctor(context: typer.Context) -> Outcome:
     """
     own = session_of(context)
     findings = [*examine(own)]
-    failed = any(finding.state == "fail" for finding in findings)
-    return Outcome(findings, lambda screen: _show(screen, findings), Exit.FAILURE if failed else Exit.OK)
+    failed = [finding.check for finding in findings if finding.state == "fail"]
+    code, problem = (Exit.FAILURE, f"failed: {', '.join(failed)}") if failed else (Exit.OK, "")
+    return Outcome(findings, lambda screen: _show(screen, findings), code, problem)
 
 
 def examine(session: Session) -> Iterator[Finding]:
@@ -158,6 +159,7 @@ def _daemon(session: Session) -> Iterator[Finding]:
     else:
         yield Finding("socket", "ok", str(paths.socket))
     yield _language_model(session)
+    yield _embedder(session)
 
 
 def _language_model(session: Session) -> Finding:
@@ -177,6 +179,29 @@ def _language_model(session: Session) -> Finding:
     if current is None or not current.reachable:
         return Finding("language model", "warn", f"{found} does not answer", "start it, or: lukhas model use none")
     return Finding("language model", "ok", found)
+
+
+def _embedder(session: Session) -> Finding:
+    from lukhas_sdk.client import LukhasClient
+    from lukhas_sdk.contract.embedder import EMBEDDER_STATUS
+
+    try:
+        with LukhasClient(paths=session.paths, timeout_s=20) as client:
+            answer = client.call(EMBEDDER_STATUS)
+    except LukhasError as error:
+        return Finding("embedder", "warn", error.message, error.hint)
+    found = answer.serving.name
+    change = answer.changing_to
+    if change is not None:
+        found += f", changing to {change.embedder.name}: {change.done} of {change.total} memories"
+    infos = [answer.serving, *([change.embedder] if change is not None else [])]
+    outside = [info.base_url for info in infos if info.leaves_machine and info.base_url is not None]
+    if outside:
+        found += f"; memory text and queries leave this machine, to {' and '.join(outside)}"
+    problem = answer.problem or (change.problem if change is not None else None)
+    if problem is not None:
+        return Finding("embedder", "warn", f"{found}; {problem}", "lukhas embedder test, lukhas embedder use builtin")
+    return Finding("embedder", "ok", found)
 
 
 def _key(paths: Paths) -> Finding:

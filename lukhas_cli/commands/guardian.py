@@ -67,7 +67,9 @@ def validate(
         raise ValidationError("there is nothing to judge", field="TEXT", hint="give some text, - or --file PATH")
     action = GuardianAction(type=type, content=content, context=claim)
     verdict = session_of(context).call(VALIDATE, body=ValidateRequest(action=action, ethics_level=ethics_level))
-    return Outcome(verdict, lambda screen: _show_verdict(screen, verdict), EXITS[verdict.decision])
+    found = "; ".join(dict.fromkeys(finding.text for finding in verdict.reasoning.findings))
+    code, problem = EXITS[verdict.decision], f"{verdict.decision}: {found}"
+    return Outcome(verdict, lambda screen: _show_verdict(screen, verdict), code, problem)
 
 
 @command(policy, name="list", examples="lukhas guardian policy list")

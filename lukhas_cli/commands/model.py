@@ -89,7 +89,8 @@ def test(context: typer.Context) -> Outcome:
         ("total ms", answer.total_ms),
         *((f"– {field}", reason) for field, reason in answer.reasons.items()),
     ]
-    return Outcome(answer, lambda screen: screen.pairs(rows), Exit.OK if answer.ok else Exit.FAILURE)
+    code = Exit.OK if answer.ok else Exit.FAILURE
+    return Outcome(answer, lambda screen: screen.pairs(rows), code, "; ".join(answer.reasons.values()))
 
 
 def _show_servers(screen: Screen, answer: ModelListResponse) -> None:

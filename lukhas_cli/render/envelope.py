@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from lukhas_cli.render.text import UNSAFE, printable
+from lukhas_sdk.errors import Exit
 
 if TYPE_CHECKING:
     from lukhas_sdk.errors import LukhasError
+
+
+EXIT_CODES = {
+    Exit.FAILURE: "FAILED",
+    Exit.UNREACHABLE: "DAEMON_UNREACHABLE",
+    Exit.REJECTED: "GUARDIAN_REJECTION",
+    Exit.REVIEW: "GUARDIAN_REVIEW",
+    Exit.INTERRUPTED: "INTERRUPTED",
+}
+"""The error code of a command that has data to show and did not succeed."""
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -29,8 +40,11 @@ class Envelope(msgspec.Struct, frozen=True):
     errors: list[Error]
 
 
-def envelope(command: str, data: Any) -> Envelope:
-    return Envelope(_schema(command), command, "ok", data, [])
+def envelope(command: str, data: Any, *, exit: Exit = Exit.OK, problem: str = "") -> Envelope:
+    """Its status is "ok" where the exit code is 0, and nowhere else; `data` is there all the same."""
+    if exit == Exit.OK:
+        return Envelope(_schema(command), command, "ok", data, [])
+    return Envelope(_schema(command), command, "error", data, [Error(EXIT_CODES[exit], problem or "see data")])
 
 
 def error_envelope(command: str, *, code: str, message: str, **rest: Any) -> Envelope:

@@ -14,7 +14,8 @@ def data(home: Any, *args: str, input: str | None = None, code: int = 0) -> Any:
     done = home.run(*args, "--json", input=input)
     assert done.returncode == code, (done.stdout, done.stderr)
     found = json.loads(done.stdout)
-    assert found["status"] == "ok", found
+    assert found["status"] == ("error" if code else "ok"), found
+    assert bool(found["errors"]) == bool(code), found
     return found["data"]
 
 

@@ -18,7 +18,7 @@ OURS = {
     "lukhas_cli.daemon_control", "lukhas_cli.outcome", "lukhas_cli.render", "lukhas_cli.render.envelope",
     "lukhas_cli.render.text", "lukhas_cli.session", "lukhas_sdk", "lukhas_sdk._version", "lukhas_sdk.client",
     "lukhas_sdk.contract", "lukhas_sdk.contract.base", "lukhas_sdk.contract.system", "lukhas_sdk.errors",
-    "lukhas_sdk.paths", "lukhas_sdk.secrets", "lukhas_sdk.transport",
+    "lukhas_sdk.paths", "lukhas_sdk.secrets", "lukhas_sdk.transport", "lukhas_sdk.verbs",
 }  # fmt: skip
 
 REPORT = """

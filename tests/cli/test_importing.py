@@ -92,15 +92,79 @@ def test_ctrl_c_says_what_was_stored(stand_in: StandIn, home: Any, tmp_path: Pat
     assert b"Traceback" not in complaints
 
 
-def test_an_error_says_how_far_it_came(stand_in: StandIn, home: Any, tmp_path: Path) -> None:
+def test_a_broken_row_is_left_out_and_named(stand_in: StandIn, home: Any, tmp_path: Path) -> None:
     stand_in.answers["POST /v1/memory/import"] = stored
+    file, report = tmp_path / "rows.jsonl", tmp_path / "report.json"
+    file.write_text('{"text": "good"}\n' * BATCH_ITEMS + '{"speaker": "nobody"}\n{"text": "one more"}\n')
+    done = home.run("memory", "import", str(file), "--report", str(report))
+    assert (done.returncode, done.stdout) == (1, f"stored\t{BATCH_ITEMS + 1}\nskipped\t0\nbroken\t1\n")
+    assert done.stderr == f"broken: rows.jsonl, line {BATCH_ITEMS + 1}: line {BATCH_ITEMS + 1} has no text\n"
+    assert json.loads(report.read_text())["broken"][0]["what"] == f"rows.jsonl, line {BATCH_ITEMS + 1}"
+
+
+def test_an_error_says_how_far_it_came(stand_in: StandIn, home: Any, tmp_path: Path) -> None:
+    def full(body: Any) -> tuple[int, Any]:
+        if sum(line.startswith("POST") for line, _ in stand_in.seen) == 1:
+            return stored(body)
+        return 507, {"error": {"code": "INTERNAL_ERROR", "message": "the disk is full", "details": {}}}
+
+    stand_in.answers["POST /v1/memory/import"] = full
     file = tmp_path / "rows.jsonl"
-    file.write_text('{"text": "good"}\n' * BATCH_ITEMS + '{"text": "one more"}\n{"speaker": "nobody"}\n')
+    file.write_text("".join(f'{{"text": "row {number}"}}\n' for number in range(BATCH_ITEMS * 2)))
     done = home.run("memory", "import", str(file), "--json")
     error = json.loads(done.stdout)["errors"][0]
-    assert done.returncode == 2
-    assert f"line {BATCH_ITEMS + 2}" in error["message"]
+    assert (done.returncode, error["message"]) == (1, "the disk is full")
     assert error["details"]["stored"] == BATCH_ITEMS
+
+    stand_in.answers["POST /v1/memory/import"] = stored
+    again = json.loads(home.run("memory", "import", str(file), "--json", check=True).stdout)["data"]
+    assert (again["resumed"], again["stored"]) == (BATCH_ITEMS, BATCH_ITEMS)
+    assert stand_in.seen[-1][1]["items"][0]["content"]["data"] == f"row {BATCH_ITEMS}"
+    anew = json.loads(home.run("memory", "import", str(file), "--json", check=True).stdout)["data"]
+    assert (anew["resumed"], anew["stored"]) == (0, BATCH_ITEMS * 2)
+
+
+def test_what_the_daemon_cannot_take_is_left_out(stand_in: StandIn, home: Any) -> None:
+    def strict(body: Any) -> tuple[int, Any]:
+        texts = [entry["content"]["data"] for entry in body["items"]]
+        if "bad" not in texts:
+            return stored(body)
+        field = f"$.items[{texts.index('bad')}].content.context.timestamp"
+        return 422, {"error": {"code": "VALIDATION_ERROR", "message": "no date", "details": {"field": field}}}
+
+    stand_in.answers["POST /v1/memory/import"] = strict
+    done = home.run("memory", "import", "-", "--split", "line", input="good\nbad\nfine\n")
+    assert (done.returncode, done.stdout) == (1, "stored\t2\nskipped\t0\nbroken\t1\n")
+    assert done.stderr == "broken: stdin: no date\n"
+
+
+def test_options_that_do_not_fit_are_refused_before_anything_is_sent(
+    stand_in: StandIn, home: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("# A\nfirst")
+    (tmp_path / "b.txt").write_text("one\n\ntwo")
+    done = home.run("memory", "import", str(tmp_path / "a.md"), str(tmp_path / "b.txt"), "--split", "section")
+    assert (done.returncode, stand_in.seen) == (2, [])
+    assert "b.txt is read as text" in done.stderr and "--split" in done.stderr
+
+    stand_in.answers["POST /v1/memory/import"] = stored
+    done = home.run("memory", "import", str(tmp_path), "--split", "section", check=True)
+    assert "left out" in done.stderr and "b.txt" in done.stderr
+    home.run("memory", "import", str(tmp_path), "--format", "text", check=True)
+    sent = [[entry["content"]["data"] for entry in body["items"]] for line, body in stand_in.seen if "POST" in line]
+    assert sent == [["first"], ["# A", "first", "one", "two"]]
+
+
+def test_a_named_file_that_holds_nothing_is_told(stand_in: StandIn, home: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.md"
+    empty.write_text("\n\n")
+    done = home.run("memory", "import", str(empty))
+    assert done.returncode == 1
+    assert done.stderr == f"nothing to store was found in {empty}\n"
+    unknown = tmp_path / "data.json"
+    unknown.write_text('{"weather": "fine"}')
+    done = home.run("memory", "import", str(unknown))
+    assert done.returncode == 2 and "of no kind that is known" in done.stderr
 
 
 def test_a_missing_path_stores_nothing(stand_in: StandIn, home: Any, tmp_path: Path) -> None:

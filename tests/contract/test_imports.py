@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOUNS = ("memory", "guardian", "identity", "constellation", "models", "records", "matriz", "database")
+NOUNS = ("memory", "guardian", "identity", "glyph", "constellation", "models", "records", "matriz", "database")
 
 
 def imports(file: Path) -> Iterator[str]:

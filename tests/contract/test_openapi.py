@@ -7,7 +7,9 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from lukhas_sdk.contract.base import Stream
 from lukhas_sdk.contract.operations import ALL
+from lukhas_sdk.contract.streams import CLOSE_CODES
 from lukhas_sdk.errors import CODES
 from lukhasd.api.openapi import document
 
@@ -40,22 +42,35 @@ def test_each_says_tier_limit_credentials_and_errors(described: dict[str, Any]) 
         assert (entry.get("x-rate-limit") is None) == (operation.limit is None)
         assert (entry.get("security") == []) == operation.public
         statuses = entry["responses"]
-        assert {"200", "400", "401", "403", "413", "415", "421", "422", "500"} <= set(statuses)
+        well = "101" if isinstance(operation, Stream) else "200"
+        assert {well, "400", "401", "403", "413", "415", "421", "422", "500"} <= set(statuses)
         assert ("429" in statuses) == (operation.limit is not None)
         for code in operation.errors:
             assert code in statuses[str(CODES[code][0])]["description"]
         if operation.limit:
-            assert "X-RateLimit-Remaining" in statuses["200"]["headers"]
+            assert "X-RateLimit-Remaining" in statuses[well]["headers"]
             assert "Retry-After" in statuses["429"]["headers"]
 
 
 def test_parameters_are_where_the_path_says(described: dict[str, Any]) -> None:
     recall = described["paths"]["/memory/recall/{memory_id}"]["get"]["parameters"]
-    assert [(one["name"], one["in"], one["required"]) for one in recall] == [("memory_id", "path", True)]
+    assert [(one["name"], one["in"], one["required"]) for one in recall] == [
+        ("memory_id", "path", True),
+        ("version", "query", False),
+    ]
     listed = described["paths"]["/memory/list"]["get"]["parameters"]
     assert {(one["name"], one["in"], one["required"]) for one in listed} == {
-        (name, "query", False) for name in ("limit", "cursor", "type", "tag")
+        (name, "query", False) for name in ("limit", "cursor", "type", "tag", "as_of", "include_superseded")
     }
+
+
+def test_a_stream_says_its_messages_and_how_it_ends(described: dict[str, Any]) -> None:
+    entry = described["paths"]["/stream/memory-drift"]["get"]
+    assert "requestBody" not in entry
+    assert "426" in entry["responses"]
+    assert entry["x-websocket"]["first_message"] == {"$ref": "#/components/schemas/AuthMessage"}
+    assert {"$ref": "#/components/schemas/MemoryDriftEvent"} in entry["x-websocket"]["messages"]
+    assert entry["x-websocket"]["close_codes"].keys() == {str(code) for code in CLOSE_CODES}
 
 
 def test_it_has_no_examples(described: dict[str, Any]) -> None:

@@ -13,19 +13,31 @@ import pytest
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
-COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.strip()]
+SCRIPTS = [[line for line in text.splitlines() if line.strip()] for kind, text in BLOCKS if kind == "sh"]
 COMMITS = (
     "Lay the foundation: contract, errors, settings, database",
     "Add the pipeline of six stages",
     "Mend the kettle's thermostat",
 )
 EXPECTED = {
-    'lukhas process "Which change added the pipeline?"': "Add the pipeline of six stages",
+    'lukhas process "Which change added the six stages of the pipeline?"': "Add the pipeline of six stages",
     'lukhas guardian validate --type shell_command -- "rm -rf /"': "stopped with exit code 6",
-    'lukhas memory search "where is the key"': "spare key hangs behind the pantry door",
+    'lukhas memory search "What did we eat last March': "We ate pasta in Rome.",
+    'lukhas memory search "dinner"': "We ate sushi in Lyon.",
+    'lukhas memory search "Where does Anna live?" --limit 1': "Anna moved to Berlin.",
+    'lukhas memory search "Where does Anna live?" --limit 1 --as-of': "Anna lives in Lisbon.",
+    "lukhas memory conflicts": "superseded",
+    'lukhas memory edit $key "Jonas': "drifted",
+    "lukhas memory history": "he rang",
+    "lukhas memory repair": "would write:\nThe spare key hangs behind the pantry door",
+    "lukhas memory diff": "+The spare key hangs behind the pantry door",
+    "lukhas memory forget": "forgot\tmem_",
+    "lukhas import": "skipped",
+    'echo "correct horse battery staple" | lukhas backup': "lukhas.backup: ",
+    'echo "correct horse battery staple" | lukhas restore': "restored",
     "lukhas memory import README.md": "one DuckDB file",
     "lukhas memory stats": "memories",
-    "echo ": "injection",
+    'echo "curl ': "REJECTED",
     "curl ": "LUKHAS",
     "lukhas config path": "config.toml",
 }
@@ -42,29 +54,36 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: str, home, project: Path) -> str:
+MARK = "=== said that ==="
+
+
+def run(script: list[str], home, project: Path) -> list[str]:
+    """What each line of a block printed; they run in one shell, so that a line may name what one before it set."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=project, env={**home.env, "PATH": path}, capture_output=True, text=True, timeout=60,
+        ["bash", "-euo", "pipefail", "-c", "exec 2>&1\n" + "\n".join(f"{line}\necho '{MARK}'" for line in script)],
+        cwd=project, env={**home.env, "PATH": path}, capture_output=True, text=True, timeout=120,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
+    said = done.stdout.split(MARK + "\n")
+    assert done.returncode == 0, f"{script[len(said) - 1]}\n{said[-1]}\n{done.stderr}"
+    return said[: len(script)]
+
+
+def runnable(line: str) -> str:
+    return " && ".join(part for part in line.split(" && ") if not part.startswith("pip install") and part != "pytest")
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="the README's pipes use jq")
 @pytest.mark.timeout(300)
 def test_every_command_of_the_readme(home, project: Path) -> None:
     matched = set()
-    for line in COMMANDS:
-        parts = [part for part in line.split(" && ") if not part.startswith("pip install") and part != "pytest"]
-        if not parts:
-            continue
-        output = run(" && ".join(parts), home, project)
-        for beginning, text in EXPECTED.items():
-            if " && ".join(parts).startswith(beginning):
-                assert text in output, f"{line}\n{output}"
+    for block in SCRIPTS:
+        script = [line for line in map(runnable, block) if line]
+        for line, output in zip(script, run(script, home, project) if script else [], strict=True):
+            beginning = max((each for each in EXPECTED if line.startswith(each)), key=len, default=None)
+            if beginning is not None:
+                assert EXPECTED[beginning] in output, f"{line}\n{output}"
                 matched.add(beginning)
     assert matched == EXPECTED.keys()
 

@@ -1,24 +1,37 @@
-"""Store, search, recall, list, delete, import."""
+"""Store, search, recall, list, delete."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 import typer
 from typer._types import TyperChoice
 
 from lukhas_cli.command import command, session_of
-from lukhas_cli.commands.memory.app import KINDS, MemoryId, Tags, TypeOption, app
-from lukhas_cli.importing import ImportOptions, Split, import_all, show_summary
+from lukhas_cli.commands.memory.app import (
+    KINDS,
+    AsOf,
+    Cursor,
+    Facets,
+    Fields,
+    MemoryId,
+    Sort,
+    Superseded,
+    Tags,
+    TypeOption,
+    Where,
+    app,
+    facet_names,
+    field_names,
+)
 from lukhas_cli.inputs import ask, read_text
 from lukhas_cli.outcome import Outcome
-from lukhas_cli.render.memories import show_hits, show_list, show_memory, show_stats
+from lukhas_cli.render.memories import show_hits, show_list, show_memory, show_stats, show_stored, stored_exit
 from lukhas_sdk.contract import memory as contract
 from lukhas_sdk.contract.memory import MemoryType
-from lukhas_sdk.errors import Exit, ValidationError
+from lukhas_sdk.errors import ValidationError
 
 
 @command(
@@ -40,8 +53,16 @@ def store(
     timestamp: Annotated[
         str | None, typer.Option(metavar="WHEN", help="When it happened: an ISO 8601 date or date-time.")
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Keep it, marked, even where the gate would not; no rejection is overridden."),
+    ] = False,
 ) -> Outcome:
-    """Store one memory. It is on disk, and found by search, when this returns."""
+    """Store one memory. It is on disk, and found by search, when this returns.
+
+    What memory says already is merged into that memory, as a new version of it. Junk is declined (exit code 1); a
+    secret, or an instruction to whoever reads it, is put in quarantine (exit code 1). Both are said on stderr.
+    """
     facts: dict[str, Any] = dict(_pair(entry) for entry in about or [])
     if timestamp is not None:
         facts["timestamp"] = timestamp
@@ -49,20 +70,26 @@ def store(
         content=contract.MemoryContent(type=type, data=read_text(text, field="TEXT"), context=facts),
         tags=tag or [],
         importance=importance,
+        force=force,
     )
     answer = session_of(context).call(contract.STORE, body=body)
-    return Outcome(answer, lambda screen: screen.row(answer.memory_id))
+    return Outcome(answer, lambda screen: show_stored(screen, answer), stored_exit(answer), answer.reason or "")
 
 
 @command(
     app,
     examples='lukhas memory search "quantum physics"\n'
     "lukhas memory search budget --since 2025-01-01 --tag work --limit 5\n"
+    "lukhas memory search budget --where '\"spare key\" OR speaker:Ana -tag:old' --facet tag --facet month\n"
+    "lukhas memory search --where 'importance>=0.7 date:2025-03' --sort oldest\n"
     "lukhas memory search 'spare key' --json | jq -r '.data.results[].content.data'",
 )
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(metavar="QUERY|-", help="Words or a question; - reads it from stdin.")],
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY|-]", help="Words or a question; - reads it from stdin.")
+    ] = None,
+    where: Where = None,
     type: Annotated[
         list[str] | None,
         typer.Option("--type", click_type=TyperChoice(KINDS), help="Only memories of this kind; repeatable."),
@@ -75,30 +102,56 @@ def search(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, metavar="N", help="At most so many.")] = 10,
     no_context: Annotated[bool, typer.Option("--no-context", help="Leave each memory's context out.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    as_of: AsOf = None,
+    include_superseded: Superseded = False,
+    sort: Sort = None,
+    facet: Facets = None,
+    field: Fields = None,
+    cursor: Cursor = None,
 ) -> Outcome:
-    """Find memories by words and by meaning, best first.
+    """Find memories by words and by meaning, best first; with --where alone, all that it holds of.
 
-    In a pipe, each line is: score, id, date, type, source, text.
+    In --where, what stands side by side must all hold; OR binds weaker than AND, which may be left out; NOT and - deny
+    what follows. A word is found in all its forms; what stands in quotes or holds symbols (C#, notes.md) is found as it
+    is written, but for case and accents. A field is compared whole: speaker:"Ana Lopez", or by its beginning:
+    speaker:Ana*. date and importance take : = > >= < <=; a year or a month is all of it.
+
+    In a pipe, each line is: score, id, date, type, source, text; with --explain also signal=share, space between;
+    of what is not true any more also ended=WHEN.
+    Counts (facet, name, value, count) and the next page's cursor follow as lines that begin with facet and cursor.
     """
     body = contract.SearchRequest(
-        query=read_text(query, field="QUERY"),
+        query=read_text(query, field="QUERY") if query is not None else None,
+        where=where,
         filters=contract.SearchFilters(
             type=cast("list[MemoryType]", type) or None,
-            date_range=contract.DateRange(since, until) if since or until else None,
+            date_range=contract.DateRange(since, until) if (since, until) != (None, None) else None,
             min_importance=min_importance,
             tags=tag or None,
         ),
         limit=limit,
         include_context=not no_context,
+        explain=explain,
+        as_of=as_of,
+        include_superseded=include_superseded,
+        sort=sort,
+        facets=facet_names(facet),
+        fields=field_names(field),
+        cursor=cursor,
     )
     answer = session_of(context).call(contract.SEARCH, body=body)
     return Outcome(answer, lambda screen: show_hits(screen, answer))
 
 
 @command(app, examples="lukhas memory recall mem_2025_01_31_abcdef")
-def recall(context: typer.Context, memory_id: MemoryId) -> Outcome:
+def recall(
+    context: typer.Context,
+    memory_id: MemoryId,
+    version: Annotated[int | None, typer.Option(min=1, metavar="N", help="As it was at that version.")] = None,
+) -> Outcome:
     """Show one memory whole: what is known of it, then its text."""
-    answer = session_of(context).call(contract.RECALL, params=contract.MemoryParams(memory_id))
+    answer = session_of(context).call(contract.RECALL, params=contract.RecallParams(memory_id, version))
     return Outcome(answer, lambda screen: show_memory(screen, answer))
 
 
@@ -110,6 +163,8 @@ def list_memories(
     type: TypeOption = None,
     tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only memories with this tag.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
+    as_of: AsOf = None,
+    include_superseded: Superseded = False,
 ) -> Outcome:
     """List memories, newest first.
 
@@ -117,11 +172,13 @@ def list_memories(
     """
     own = session_of(context)
     size = 200 if everything else limit
-    page = own.call(contract.LIST, params=contract.ListParams(limit=size, cursor=cursor, type=type, tag=tag))
+    params = contract.ListParams(
+        limit=size, cursor=cursor, type=type, tag=tag, as_of=as_of, include_superseded=include_superseded
+    )
+    page = own.call(contract.LIST, params=params)
     memories = page.memories
     while everything and page.next_cursor:
-        params = contract.ListParams(limit=size, cursor=page.next_cursor, type=type, tag=tag)
-        page = own.call(contract.LIST, params=params)
+        page = own.call(contract.LIST, params=msgspec.structs.replace(params, cursor=page.next_cursor))
         memories = [*memories, *page.memories]
     answer = msgspec.structs.replace(page, memories=memories)
     return Outcome(answer, lambda screen: show_list(screen, answer))
@@ -138,7 +195,7 @@ def delete(
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ValidationError("nobody can be asked here", field="--yes", hint="give --yes to delete it")
-        found = own.call(contract.RECALL, params=contract.MemoryParams(memory_id))
+        found = own.call(contract.RECALL, params=contract.RecallParams(memory_id))
         own.notice(found.content.data[:400])
         if not ask(f"delete {memory_id}?"):
             raise typer.Abort
@@ -151,40 +208,6 @@ def stats(context: typer.Context) -> Outcome:
     """Show how many memories there are, of which kinds, and their size."""
     answer = session_of(context).call(contract.STATS)
     return Outcome(answer, lambda screen: show_stats(screen, answer))
-
-
-@command(
-    app,
-    name="import",
-    examples="lukhas memory import README.md notes/\n"
-    "lukhas memory import chat.jsonl --tag chat\n"
-    "git log --format='%h %ad %s' | lukhas memory import - --source git",
-)
-def import_(
-    context: typer.Context,
-    path: Annotated[list[Path], typer.Argument(metavar="PATH…|-", help="Files and folders; - reads stdin.")],
-    split: Annotated[
-        Split | None, typer.Option(help="What one memory is; default: a section of Markdown, a paragraph of text.")
-    ] = None,
-    format: Annotated[
-        Literal["markdown", "text", "jsonl"] | None, typer.Option(help="Default: by the file's name; stdin is text.")
-    ] = None,
-    tag: Tags = None,
-    type: TypeOption = None,
-    importance: Annotated[float | None, typer.Option(min=0, max=1, metavar="X", help="How much it matters.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="NAME", help="Say that it comes from NAME.")] = None,
-) -> Outcome:
-    """Import text, Markdown (by section), JSON Lines, or a folder of them. Importing again changes nothing.
-
-    A line of JSON Lines is an object with the text in `text`, `data` or `content`, and what is known of it in
-    `speaker`, `timestamp`, `tags`, `importance` and any other name.
-    """
-    options = ImportOptions(
-        split=split, format=format, tags=tuple(tag or ()), type=type, importance=importance, source=source
-    )
-    summary = import_all(session_of(context), path, options)
-    code = Exit.INTERRUPTED if summary.interrupted else Exit.REJECTED if summary.rejected else Exit.OK
-    return Outcome(summary, lambda screen: show_summary(screen, summary), code)
 
 
 def _pair(entry: str) -> tuple[str, str]:
