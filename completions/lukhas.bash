@@ -7,7 +7,7 @@ _lukhas() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ "${COMP_WORDS[i]}" == -- ]] && return
         case "${at:+$at }${COMP_WORDS[i]}" in
-            process|memory|guardian|auth|model|config|daemon|status|doctor|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory import'|'guardian validate'|'guardian policy'|'guardian policy list'|'guardian policy show'|'auth status'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'model list'|'model use'|'model test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
+            process|memory|guardian|auth|identity|model|embedder|export|import|backup|restore|config|daemon|status|doctor|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian validate'|'guardian policy'|'guardian policy list'|'guardian policy show'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
         esac
     done
     case "$at:$previous" in
@@ -24,22 +24,78 @@ _lukhas() {
         'memory store:--importance') return ;;
         'memory store:--context') return ;;
         'memory store:--timestamp') return ;;
+        'memory search:--where') return ;;
         'memory search:--type') words='episodic semantic procedural reflective' ;;
         'memory search:--tag') return ;;
         'memory search:--since') return ;;
         'memory search:--until') return ;;
         'memory search:--min-importance') return ;;
         'memory search:--limit') return ;;
+        'memory search:--as-of') return ;;
+        'memory search:--sort') words='relevance newest oldest importance most_recalled' ;;
+        'memory search:--facet') words='type tag speaker source month' ;;
+        'memory search:--field') words='text context tags' ;;
+        'memory search:--cursor') return ;;
+        'memory recall:--version') return ;;
         'memory list:--limit') return ;;
         'memory list:--cursor') return ;;
         'memory list:--type') words='episodic semantic procedural reflective' ;;
         'memory list:--tag') return ;;
+        'memory list:--as-of') return ;;
+        'memory drift:--limit') return ;;
+        'memory folds:--state') words='active archived quarantined' ;;
+        'memory folds:--query') return ;;
+        'memory folds:--limit') return ;;
+        'memory folds:--cursor') return ;;
+        'memory forget:--query') return ;;
+        'memory forget:--type') words='episodic semantic procedural reflective' ;;
+        'memory forget:--tag') return ;;
+        'memory forget:--since') return ;;
+        'memory forget:--until') return ;;
+        'memory forget:--limit') return ;;
+        'memory edit:--tag') return ;;
+        'memory edit:--importance') return ;;
+        'memory edit:--context') return ;;
+        'memory edit:--note') return ;;
+        'memory edit:--if-version') return ;;
+        'memory history:--limit') return ;;
+        'memory history:--before') return ;;
+        'memory diff:--from') return ;;
+        'memory diff:--to') return ;;
+        'memory revert:--to') return ;;
+        'memory revert:--note') return ;;
+        'memory revert:--if-version') return ;;
+        'memory undo:--note') return ;;
+        'memory undo:--if-version') return ;;
+        'memory repair:--method') words='partial_heal consensus selective guided full_reset' ;;
+        'memory repair:--span') return ;;
+        'memory repair:--text') return ;;
+        'memory repair:--note') return ;;
+        'memory repair:--if-version') return ;;
         'memory import:--split') words='section paragraph line whole' ;;
-        'memory import:--format') words='markdown text jsonl' ;;
+        'memory import:--format') words='auto markdown text jsonl chatgpt claude mem0 basic-memory mbox shell-history' ;;
         'memory import:--tag') return ;;
         'memory import:--type') words='episodic semantic procedural reflective' ;;
         'memory import:--importance') return ;;
         'memory import:--source') return ;;
+        'memory import:--report') files="yes" ;;
+        'memory watch:--tag') return ;;
+        'memory watch:--type') words='episodic semantic procedural reflective' ;;
+        'memory why:--as-of') return ;;
+        'memory conflicts:--state') words='superseded flagged dismissed undone' ;;
+        'memory conflicts:--limit') return ;;
+        'memory conflicts:--cursor') return ;;
+        'memory conflicts resolve:--keep') words='older newer both' ;;
+        'memory quarantine list:--limit') return ;;
+        'memory quarantine list:--cursor') return ;;
+        'memory saved add:--query') return ;;
+        'memory saved add:--where') return ;;
+        'memory saved add:--sort') words='relevance newest oldest importance most_recalled' ;;
+        'memory saved add:--facet') words='type tag speaker source month' ;;
+        'memory saved add:--field') words='text context tags' ;;
+        'memory saved add:--limit') return ;;
+        'memory saved run:--limit') return ;;
+        'memory saved run:--cursor') return ;;
         'guardian validate:--type') words='response_generation user_input shell_command tool_call tool_output document memory_write file_write http_request message' ;;
         'guardian validate:--ethics-level') words='STRICT BALANCED PERMISSIVE' ;;
         'guardian validate:--context') return ;;
@@ -50,8 +106,13 @@ _lukhas() {
         'auth password:--current-password-file') files="yes" ;;
         'auth key create:--tier') words='ΛGUEST ΛUSER ΛULTRA ΛPRIME' ;;
         'auth key create:--expires-in-days') return ;;
+        'identity add:--tier') words='ΛGUEST ΛUSER ΛULTRA ΛPRIME' ;;
         'model use:--model') return ;;
         'model use:--on-failure') words='extractive error' ;;
+        'embedder use:--model') return ;;
+        'embedder use:--dimensions') return ;;
+        backup:--passphrase-file) files="yes" ;;
+        restore:--passphrase-file) files="yes" ;;
         'daemon start:--timeout') return ;;
         'daemon stop:--timeout') return ;;
         'daemon restart:--timeout') return ;;
@@ -59,25 +120,73 @@ _lukhas() {
         *)
             case "$at" in
                 '')
-                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process memory guardian auth model config daemon status doctor'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process memory guardian auth identity model embedder export import backup restore config daemon status doctor'; fi ;;
                 process)
                     if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --remember --json --no-autostart -h --help'; else words=''; fi ;;
                 memory)
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='store search recall list delete stats import'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='store search recall list delete stats drift folds fold forget edit history diff revert undo repair import watch why conflicts quarantine saved'; fi ;;
                 'memory store')
-                    if [[ "$current" == -* ]]; then words='--type --tag --importance --context --timestamp --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--type --tag --importance --context --timestamp --force --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory search')
-                    if [[ "$current" == -* ]]; then words='--type --tag --since --until --min-importance --limit --no-context --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--where --type --tag --since --until --min-importance --limit --no-context --explain --as-of --include-superseded --sort --facet --field --cursor --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory recall')
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory list')
-                    if [[ "$current" == -* ]]; then words='--limit --cursor --type --tag --all --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --type --tag --all --as-of --include-superseded --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory delete')
                     if [[ "$current" == -* ]]; then words='-y --yes --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory stats')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'memory drift')
+                    if [[ "$current" == -* ]]; then words='-f --follow --limit --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory folds')
+                    if [[ "$current" == -* ]]; then words='--state --query --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory fold')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'memory forget')
+                    if [[ "$current" == -* ]]; then words='--query --type --tag --since --until --limit --preview -y --yes --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory edit')
+                    if [[ "$current" == -* ]]; then words='--tag --importance --context --note --if-version --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory history')
+                    if [[ "$current" == -* ]]; then words='--limit --before --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory diff')
+                    if [[ "$current" == -* ]]; then words='--from --to --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory revert')
+                    if [[ "$current" == -* ]]; then words='--to --note --if-version --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory undo')
+                    if [[ "$current" == -* ]]; then words='--note --if-version --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory repair')
+                    if [[ "$current" == -* ]]; then words='--method --preview --span --text --undo --note --if-version --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory import')
-                    if [[ "$current" == -* ]]; then words='--split --format --tag --type --importance --source --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                    if [[ "$current" == -* ]]; then words='--split --format --tag --type --importance --source --force --from-start --report --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                'memory watch')
+                    if [[ "$current" == -* ]]; then words='--once --prune --tag --type --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                'memory why')
+                    if [[ "$current" == -* ]]; then words='--as-of --include-superseded --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory conflicts')
+                    if [[ "$current" == -* ]]; then words='--state --limit --cursor --json --no-autostart -h --help'; else words=resolve; fi ;;
+                'memory conflicts resolve')
+                    if [[ "$current" == -* ]]; then words='--keep --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory quarantine')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show release drop'; fi ;;
+                'memory quarantine list')
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory quarantine show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'memory quarantine release')
+                    if [[ "$current" == -* ]]; then words='-y --yes --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory quarantine drop')
+                    if [[ "$current" == -* ]]; then words='-y --yes --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory saved')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='add list run remove'; fi ;;
+                'memory saved add')
+                    if [[ "$current" == -* ]]; then words='--query --where --sort --facet --field --limit --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory saved list')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'memory saved run')
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'memory saved remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 guardian)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='validate policy'; fi ;;
                 'guardian validate')
@@ -89,8 +198,10 @@ _lukhas() {
                 'guardian policy show')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 auth)
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='status login logout password key'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='status whoami login logout password key'; fi ;;
                 'auth status')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'auth whoami')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'auth login')
                     if [[ "$current" == -* ]]; then words='--username --password-file --password-stdin --json --no-autostart -h --help'; else words=''; fi ;;
@@ -106,6 +217,14 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'auth key revoke')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                identity)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='add list remove'; fi ;;
+                'identity add')
+                    if [[ "$current" == -* ]]; then words='--tier --json --no-autostart -h --help'; else words=''; fi ;;
+                'identity list')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'identity remove')
+                    if [[ "$current" == -* ]]; then words='--with-memories --yes --json --no-autostart -h --help'; else words=''; fi ;;
                 model)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list use test'; fi ;;
                 'model list')
@@ -114,6 +233,24 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--model --api-key-stdin --on-failure --json --no-autostart -h --help'; else words=''; fi ;;
                 'model test')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                embedder)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='show status use test'; fi ;;
+                'embedder show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'embedder status')
+                    if [[ "$current" == -* ]]; then words='--wait --json --no-autostart -h --help'; else words=''; fi ;;
+                'embedder use')
+                    if [[ "$current" == -* ]]; then words='--model --dimensions --api-key-stdin --wait --json --no-autostart -h --help'; else words=''; fi ;;
+                'embedder test')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                export)
+                    if [[ "$current" == -* ]]; then words='--force --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                import)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                backup)
+                    if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --force --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                restore)
+                    if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --undo -y --yes --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
                 config)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='get set unset path list'; fi ;;
                 'config get')

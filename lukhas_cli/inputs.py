@@ -7,12 +7,22 @@ from pathlib import Path
 
 from lukhas_sdk.errors import NotFound, ValidationError
 
+LONGEST_TEXT = 1_000_000
+LONGEST_QUERY = 10_000
+"""Characters, as the contract has them."""
 
-def read_text(argument: str, *, field: str) -> str:
+
+def read_text(argument: str, *, field: str, longest: int = LONGEST_TEXT) -> str:
     """`argument`, or all of stdin but the newline at its end where it is `-`. Never empty."""
     text = read_stdin().removesuffix("\n").removesuffix("\r") if argument == "-" else argument
     if not text.strip():
         raise ValidationError(f"{field} is empty", field=field, hint="give some text, or - to read it from stdin")
+    if len(text) > longest:
+        raise ValidationError(
+            f"{field} is {len(text)} characters long, and {longest} at most are taken",
+            field=field,
+            hint="make it shorter; lukhas memory import takes a long text in pieces",
+        )
     return text
 
 

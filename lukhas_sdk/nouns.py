@@ -144,6 +144,7 @@ class MemoryNoun(Noun[Client]):
         filters: memory.SearchFilters | dict[str, Any] | None = None,
         as_of: str | None = None,
         include_superseded: bool = False,
+        where: str | None = None,
     ) -> memory.WhyResponse:
         """Where one memory stands in that search, and what its score is made of."""
         body = memory.WhyRequest(
@@ -152,6 +153,7 @@ class MemoryNoun(Noun[Client]):
             filters=as_struct(filters, memory.SearchFilters, "filters"),
             as_of=as_of,
             include_superseded=include_superseded,
+            where=where,
         )
         return self._client.call(memory.WHY, body=body)
 

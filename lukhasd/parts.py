@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lukhasd.matriz.pipeline import Pipeline
     from lukhasd.memory import MemoryStore
     from lukhasd.memory.carrier import Carrier
-    from lukhasd.memory.folds import FoldStore
     from lukhasd.memory.embedding import Embedding
+    from lukhasd.memory.folds import FoldStore
     from lukhasd.memory.forgetting import Forgetting
     from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory

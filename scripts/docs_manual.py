@@ -119,7 +119,7 @@ def _head(title: str) -> list[str]:
 def _synopsis(command: Command) -> list[str]:
     lines = [f".B {_text(' '.join(command.path))}"]
     for option in command.options:
-        value = f" \\fI{_text(option.value)}\\fR" if option.value else ""
+        value = f" \\fI{_value(option.value)}\\fR" if option.value else ""
         names = "|".join(f"\\fB{_text(name)}\\fR" for name in option.names)
         lines.append(f"[{names}{value}]{'...' if option.repeats else ''}")
     if command.commands:
@@ -130,7 +130,7 @@ def _synopsis(command: Command) -> list[str]:
 
 def _option_head(option: Option) -> str:
     names = ", ".join(f"\\fB{_text(name)}\\fR" for name in option.names)
-    return f"{names} \\fI{_text(option.value)}\\fR" if option.value else names
+    return f"{names} \\fI{_value(option.value)}\\fR" if option.value else names
 
 
 def _option_help(option: Option) -> str:
@@ -160,6 +160,11 @@ def _brief(command: Command) -> str:
 
 def _shown(value: object) -> str:
     return "empty" if value in ("", []) else str(value)
+
+
+def _value(text: str) -> str:
+    """A line may break between choices."""
+    return _text(text).replace("|", "|\\:")
 
 
 def _text(text: str) -> str:

@@ -134,6 +134,7 @@ SortOrder = Literal["relevance", "newest", "oldest", "importance", "most_recalle
 FacetName = Literal["type", "tag", "speaker", "source", "month"]
 SearchField = Literal["text", "context", "tags"]
 FIRST_PAGE = "first"
+Expression = Annotated[str, msgspec.Meta(max_length=4_000)]
 
 
 class SearchRequest(Request, frozen=True):
@@ -149,14 +150,14 @@ class SearchRequest(Request, frozen=True):
     """What was true then: what had happened by then and was not superseded yet; a day means its end."""
     include_superseded: bool = False
     """What is not true any more too. It has no effect beside `as_of`."""
-    where: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
+    where: Expression | None = None
     """Only memories that this holds of: words, "phrases", budg*, AND, OR, NOT, -word, parentheses, and fields:
     text:word, speaker:Ana, tag:work, type:semantic, source:notes.md, context.KEY:value, importance>=0.7, date:2025-03,
     date>=2025-01-01. What stands side by side must all hold. A word is found in all its forms; what is quoted or holds
     symbols, as it is written. A filter: it says nothing of the order."""
     sort: SortOrder | None = None
-    """By default `relevance` with a query, `newest` (by when it happened) without. In any order but relevance, only what
-    shares a word with the query is found."""
+    """By default `relevance` with a query, `newest` (by when it happened) without. In any order but relevance, only
+    what shares a word with the query is found."""
     cursor: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     """`first` begins a search in pages, then `next_cursor` of the page before. What is stored after the first page
     does not move the others. By relevance, pages end with the best 250."""
@@ -271,6 +272,7 @@ class WhyRequest(Request, frozen=True):
     filters: SearchFilters = SearchFilters()
     as_of: DayOrTime | None = None
     include_superseded: bool = False
+    where: Expression | None = None
 
 
 class WhyResponse(Response, frozen=True):

@@ -8,7 +8,8 @@ import msgspec
 
 from lukhas_sdk.contract.base import Limit, NoBody, NoParams, Operation, Reasons, Request, Response, Tier
 
-BaseUrl = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^https?://")]
+BaseUrl = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^https?://[!-~]+$")]
+"""Printable ASCII: a host in other letters is written in its xn-- form."""
 
 
 class ModelServer(Response, frozen=True):

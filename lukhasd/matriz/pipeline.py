@@ -26,12 +26,12 @@ from lukhasd.constellation.stars import Stars
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
-from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages import action, attention, intent, risk
 from lukhasd.matriz.stages.memory import Candidate, recollect
 from lukhasd.matriz.stages.thought import Thinker
 from lukhasd.memory import MemoryStore
+from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.memory.words import Analyser
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import Embedder

@@ -99,7 +99,9 @@ class Catalogue:
     def __init__(self) -> None:
         self._owners: dict[str, int] = {}
         self._tag_sets: dict[tuple[str, ...], int] = {}
-        self._sets_with: dict[str, array[int]] = {}
+        self._tags: dict[str, int] = {}
+        self._pair_set, self._pair_tag = array("q"), array("q")
+        """Each tag of each set."""
         self._alive = 0
         self._end = 0
         for name, kind in COLUMNS.items():
@@ -187,11 +189,7 @@ class Catalogue:
 
     def count_tags(self, owner: str, limit: int) -> dict[str, int]:
         """The most used, most used first."""
-        uses = np.bincount(self._tag_set[: self._end][self._all_of(owner)], minlength=len(self._tag_sets))
-        counts: dict[str, int] = {}
-        for (tags, _), count in zip(self._tag_sets.items(), uses.tolist(), strict=True):
-            for tag in tags if count else ():
-                counts[tag] = counts.get(tag, 0) + count
+        counts = self._counts(self._tag_set[: self._end][self._all_of(owner)])
         ranked = sorted((-count, tag) for tag, count in counts.items())
         return {tag: -count for count, tag in ranked[:limit]}
 
@@ -215,12 +213,14 @@ class Catalogue:
 
     def tags_of(self, rows: Rows) -> tuple[dict[str, int], int]:
         """How many of these rows carry each tag, and how many carry none."""
-        uses = np.bincount(self._tag_set[rows], minlength=len(self._tag_sets)).tolist()
-        counts: dict[str, int] = {}
-        for (tags, _), count in zip(self._tag_sets.items(), uses, strict=True):
-            for tag in tags if count else ():
-                counts[tag] = counts.get(tag, 0) + count
-        return counts, sum(count for tags, count in zip(self._tag_sets, uses, strict=True) if not tags)
+        codes = self._tag_set[rows]
+        return self._counts(codes), int(np.count_nonzero(codes == self._tag_sets.get((), NOBODY)))
+
+    def _counts(self, codes: NDArray[np.int32]) -> dict[str, int]:
+        """How often each tag is in tag sets of these codes; those that are in none are left out."""
+        uses = np.bincount(codes, minlength=len(self._tag_sets))
+        counts = np.bincount(np.array(self._pair_tag), uses[np.array(self._pair_set)], len(self._tags))
+        return {tag: count for tag, count in zip(self._tags, counts.astype(int).tolist(), strict=True) if count}
 
     def _all_of(self, owner: str) -> Mask:
         return self.select(Selection(owner, include_superseded=True))
@@ -228,8 +228,9 @@ class Catalogue:
     def _sets_holding(self, tags: Sequence[str]) -> Mask:
         """Which tag sets hold all of these, with one place more for rows without a memory."""
         held = np.zeros(len(self._tag_sets) + 1, dtype=np.int32)
+        sets, tags_in = np.array(self._pair_set), np.array(self._pair_tag)
         for tag in set(tags):
-            held[self._sets_with.get(tag, array("q"))] += 1
+            held[sets[tags_in == self._tags.get(tag, NOBODY)]] += 1
         holding: Mask = held == len(set(tags))
         return holding
 
@@ -238,7 +239,8 @@ class Catalogue:
         if code is None:
             code = self._tag_sets[tags] = len(self._tag_sets)
             for tag in set(tags):
-                self._sets_with.setdefault(tag, array("q")).append(code)
+                self._pair_set.append(code)
+                self._pair_tag.append(self._tags.setdefault(tag, len(self._tags)))
         return code
 
     def _reach(self, row: int) -> None:

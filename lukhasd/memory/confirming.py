@@ -30,11 +30,13 @@ LOG = logging.getLogger(__name__)
 ATTEMPTS = 3
 """A pair that a model failed on so often is not shown to it again."""
 LONGEST_CHARS = 2_000
+QUIET_S = 1.0
+"""Many changes in a row are looked at together."""
 RETRY_S = 60.0
 LONGEST_RETRY_S = 3_600.0
 RETRIES = 6
 """After so many failures in a row only something new, or another model, has it tried again."""
-Outcome = Verdict | Literal["orders", "long", "failed"]
+Outcome = Verdict | Literal["held back", "long", "failed"]
 DECISIONS: dict[Outcome, tuple[ConflictState, Kept]] = {
     "replaced": ("superseded", "newer"),
     "both": ("dismissed", "both"),
@@ -44,7 +46,7 @@ SAID: dict[Outcome, str] = {
     "both": "dismissed by {model}: asked in two ways, it says that both may hold",
     "part": "{model} says that a part of the older still holds",
     "unsure": "the model is not sure: {model}",
-    "orders": "not shown to {model}: one of the two gives orders",
+    "held back": "not shown to {model}: the guardian holds one of the two back",
     "long": "not shown to {model}: one of the two is too long",
     "failed": "{model} failed to answer",
 }
@@ -64,9 +66,10 @@ class Asking:
 class Confirming:
     """Made by `open`; used on the event loop that opened it."""
 
-    def __init__(self, core: Core, asking: Asking, retry_s: float) -> None:
+    def __init__(self, core: Core, asking: Asking, *, quiet_s: float, retry_s: float) -> None:
         self._core = core
         self._asking = asking
+        self._quiet_s = quiet_s
         self._retry_s = retry_s
         self._woken = asyncio.Event()
         self._chosen = asyncio.Event()
@@ -76,9 +79,11 @@ class Confirming:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, core: Core, asking: Asking, *, retry_s: float = RETRY_S) -> Confirming:
+    async def open(
+        cls, core: Core, asking: Asking, *, quiet_s: float = QUIET_S, retry_s: float = RETRY_S
+    ) -> Confirming:
         """Begins with what is flagged already. `close` it before `core`."""
-        confirming = cls(core, asking, retry_s)
+        confirming = cls(core, asking, quiet_s=quiet_s, retry_s=retry_s)
         core.after_publishing.append(confirming.wake)
         confirming.wake()
         confirming._task = asyncio.create_task(confirming._keep(), name="memory-confirming")
@@ -115,6 +120,7 @@ class Confirming:
     async def _keep(self) -> None:
         while True:
             await self._woken.wait()
+            await asyncio.sleep(self._quiet_s)
             self._woken.clear()
             self._chosen.clear()
             try:
@@ -171,27 +177,31 @@ class Confirming:
         if any(len(note.text) > LONGEST_CHARS for note in notes):
             return "long"
         if not all([await self._asking.is_harmless(note.text) for note in notes]):
-            return "orders"
+            return "held back"
         return await opinion.compare(*notes)
 
     async def _record(self, asked: Conflict, model: str, outcome: Outcome) -> None:
-        def record(cursor: Cursor, numbers: Numbers) -> tuple[None, Changed]:
+        def record(cursor: Cursor) -> bool:
             tries = conflicts.note_asked(cursor, asked.conflict_id, model, done=outcome != "failed")
             conflict = conflicts.find(cursor, asked.owner, asked.conflict_id)
             if conflict != asked or _sides(conflict, cursor) is None:  # a person decided, or one says something else
-                return None, Changed()
-            if outcome == "failed" and tries < ATTEMPTS:
-                return None, Changed()
-            conflicts.add_evidence(cursor, conflict, SAID[outcome].format(model=model))
-            if outcome not in DECISIONS:
-                return None, Changed()
-            state, kept = DECISIONS[outcome]
-            now = datetime.now(UTC)
-            conflicts.decide(cursor, conflict.conflict_id, state=state, kept=kept, actor=conflicts.TRUTH, at=now)
-            touched = conflicts.settle(cursor, (conflict.older_row, conflict.newer_row), numbers)
-            return None, Changed(touched=touched)
+                return False
+            if outcome != "failed" or tries >= ATTEMPTS:
+                conflicts.add_evidence(cursor, conflict, SAID[outcome].format(model=model))
+            if outcome in DECISIONS:
+                state, kept = DECISIONS[outcome]
+                now = datetime.now(UTC)
+                conflicts.decide(cursor, asked.conflict_id, state=state, kept=kept, actor=conflicts.TRUTH, at=now)
+            return True
 
-        await self._core.change(record, at_most=2)
+        def end(cursor: Cursor, numbers: Numbers) -> tuple[None, Changed]:
+            rows_of = (asked.older_row, asked.newer_row) if record(cursor) else ()
+            return None, Changed(touched=conflicts.settle(cursor, rows_of, numbers))
+
+        if outcome == "replaced":
+            await self._core.change(end, at_most=2)
+        else:
+            await self._core.database.write(record)  # no memory is another for it
 
 
 def _sides(conflict: Conflict, cursor: Cursor) -> tuple[MemoryRow, MemoryRow] | None:

@@ -141,6 +141,14 @@ def released(cursor: Cursor) -> list[tuple[str, int, int]]:
     return cursor.execute(sql).fetchall()
 
 
+def coming_ends(cursor: Cursor, owner: str) -> dict[str, tuple[datetime | None, str | None]]:
+    """Of the memories that will be settled because the other side of a contradiction is gone: their valid_to and
+    superseded_by, by id."""
+    numbers = {number for _, older, newer in released(cursor) for number in (older, newer)}
+    found = rows.fetch(cursor, numbers).values()
+    return {row.memory_id: _end(cursor, row) for row in found if row.owner == owner}
+
+
 def settle(cursor: Cursor, row_ids: Iterable[int], numbers: Numbers) -> list[int]:
     """Makes the memories' validity what their contradictions say, whatever it was: the earliest end counts. Gives the
     rows that changed."""

@@ -34,6 +34,8 @@ from lukhasd.records.metrics import Metrics
 Result = TypeVar("Result")
 Given = TypeVarTuple("Given")
 INDEX_FOLDER = "index-text"
+QUERY_WINDOWS = 4
+"""Of a longer query the rest counts by its words alone: ten thousand characters are up to forty."""
 VECTOR_FOLDER = "index-vectors"
 THREADS = 3
 """One may be embedding, one committing; a search then still finds a thread."""
@@ -240,7 +242,7 @@ class Core:
         call it through `run`."""
         embedder = embedder or self.meaning.embedder
         try:
-            parts = embedder.embed(embedder.chunks(query))
+            parts = embedder.embed(embedder.chunks(query)[:QUERY_WINDOWS])
         except EmbedderError as error:
             if embedder is self.meaning.embedder:
                 self.query_problem = error.message

@@ -218,7 +218,7 @@ def _forgotten(cursor: Cursor, interaction: Interaction) -> frozenset[str]:
     """Of what it cites."""
     if not interaction.cited:
         return frozenset()
-    sql = "SELECT memory_id FROM memory_forgotten WHERE owner = ? AND list_contains(?, memory_id)"
+    sql = "SELECT id FROM memory_forgotten WHERE owner = ? AND list_contains(?, id)"
     found = cursor.execute(sql, [interaction.owner, [*interaction.cited]]).fetchall()
     return frozenset(memory_id for (memory_id,) in found)
 

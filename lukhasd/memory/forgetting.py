@@ -1,4 +1,4 @@
-"""Forgetting: rows and quotations go in one transaction, then the files that held them are written anew and searched."""
+"""Forgetting: rows and quotations go in one transaction, then the files that held them are written anew."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ class Forgetting:
                 sequence = erased[trace.row.row_id] = numbers.sequence()
                 quotations.erase(cursor, trace.found, owner, trace.row.memory_id, trace.said)
                 rows.delete(cursor, trace.row.row_id, sequence)
-                cursor.execute("INSERT INTO memory_forgotten VALUES (?, ?)", [owner, trace.row.memory_id])
+                for forgotten in (trace.row.memory_id, *trace.found.quarantined):
+                    cursor.execute("INSERT INTO memory_forgotten VALUES (?, ?)", [owner, forgotten])
             cursor.execute("INSERT INTO memory_erasures VALUES (?, ?, ?, NULL)", [erasure_id, owner, rows.naive(now)])
             return traces, Changed(erased=erased)
 

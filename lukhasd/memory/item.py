@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from lukhasd.memory.words import FUNCTION_WORDS
 SUFFIX_CHARS = 10
 """50 random bits: at a million memories a day, one day in two thousand has two alike (and the table refuses them)."""
 KEYWORDS_FROM_CHARS = 1000
+FACTS_LIMIT = 2_000
+FACT_PATH_CHARS = 300
+"""A long name with many values below it would stand before each of them: gigabytes, of one request."""
 HEADING_KEYS = ("title", "heading")
 ABOUT_KEYS = ("location", "associated_concepts")
 SPEAKER_KEYS = ("speaker", "role")
@@ -45,7 +49,8 @@ class SearchText:
     around: tuple[str, ...] = ()
     """Each text of the context, the query and each tag."""
     facts: tuple[tuple[str, str], ...] = ()
-    """Of the context: the path to each text, number or yes and no, and its value."""
+    """Of the context: the path to each text, number or yes and no, and its value; at most FACTS_LIMIT, none of a longer
+    path than FACT_PATH_CHARS."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def search_text(*, data: str, context: Mapping[str, Any], query: str | None, tag
         session=_first(context, SESSION_KEYS) or ("" if speaker else source),
         source=source,
         around=(*leaves(context), *([query] if query else []), *tags),
-        facts=tuple(_facts(context)),
+        facts=tuple(islice(_facts(context), FACTS_LIMIT)),
     )
 
 
@@ -140,7 +145,9 @@ def _facts(context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     while stack:
         path, top = stack.pop()
         if isinstance(top, Mapping):
-            stack.extend((f"{path}.{key}", value) for key, value in top.items())
+            stack.extend(
+                (f"{path}.{key}", value) for key, value in top.items() if len(path) + len(key) < FACT_PATH_CHARS
+            )
         elif isinstance(top, list | tuple):
             stack.extend((path, value) for value in top)
         elif isinstance(top, bool):

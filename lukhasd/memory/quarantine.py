@@ -20,7 +20,7 @@ from lukhas_sdk.contract.quarantine import (
     QuarantineListParams,
     QuarantineListResponse,
 )
-from lukhas_sdk.errors import NotFound
+from lukhas_sdk.errors import NotFound, ValidationError
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import item, rows
@@ -91,7 +91,12 @@ class Quarantine:
 
     async def list(self, owner: str, params: QuarantineListParams) -> QuarantineListResponse:
         """Newest first."""
-        after = await self.show(owner, params.cursor) if params.cursor is not None else None
+        try:
+            after = await self.show(owner, params.cursor) if params.cursor is not None else None
+        except NotFound:
+            raise ValidationError(
+                "cursor is not one that a list gave", field="cursor", hint="start again without it"
+            ) from None
 
         def read(cursor: Cursor) -> tuple[list[Held], int]:
             found = cursor.execute(

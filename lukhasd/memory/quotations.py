@@ -46,7 +46,8 @@ def find(cursor: Cursor, owner: str, memory_id: str, said: Sequence[str], short:
     repeats = " OR ".join(["contains(input, ?) OR contains(response, ?)"] * len(said)) or "false"
     interactions = cursor.execute(
         "SELECT interaction_id FROM interactions WHERE owner = ?"  # noqa: S608
-        f" AND (json_contains(cited, ?) OR {repeats} OR list_contains(?, trim(input)) OR list_contains(?, trim(response)))"
+        f" AND (json_contains(cited, ?) OR {repeats}"
+        " OR list_contains(?, trim(input)) OR list_contains(?, trim(response)))"
         " ORDER BY created_at",
         [owner, json.dumps(memory_id), *(passage for passage in said for _ in range(2)), [*short], [*short]],
     ).fetchall()

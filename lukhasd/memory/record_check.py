@@ -15,8 +15,9 @@ import msgspec
 from lukhas_sdk.contract.base import Name, Tag, Unit
 from lukhas_sdk.contract.folds import FoldState
 from lukhas_sdk.contract.helix import VersionNumber
-from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
+from lukhas_sdk.contract.memory import MemoryContent, SearchRequest, StoreRequest
 from lukhas_sdk.contract.quarantine import QuarantineFinding
+from lukhas_sdk.contract.saved import SavedName
 from lukhas_sdk.contract.streams import RepairMethod
 from lukhas_sdk.contract.truth import ConflictState, Kept
 from lukhas_sdk.errors import ValidationError
@@ -43,12 +44,14 @@ VALUES_OF: Mapping[str, Mapping[str, Any]] = {
     "versions": {"importance": Unit},
     "conflict": {"state": ConflictState},
     "fold": {"state": FoldState},
+    "saved_search": {"name": SavedName},
 }
 SHAPES: Mapping[str, Any] = {
     "context": dict[str, Any], "tags": list[Tag], "cited": list[str], "parents": list[str], "evidence": list[str],
     "request": StoreRequest, "findings": list[QuarantineFinding],
 }  # fmt: skip
 """What is behind a column of JSON."""
+SHAPES_OF: Mapping[str, Mapping[str, Any]] = {"saved_search": {"request": SearchRequest}}
 
 
 def checked(table: Table, record: msgspec.Struct, *, path: str) -> msgspec.Struct:
@@ -58,6 +61,16 @@ def checked(table: Table, record: msgspec.Struct, *, path: str) -> msgspec.Struc
     if table.kind != "memory":
         return record
     return msgspec.structs.replace(record, content_hash=_content_hash(record))
+
+
+def request_of(memory: Any) -> StoreRequest:
+    """What would have to be stored to have a memory's record as it is now."""
+    context = msgspec.json.decode(memory.context, type=dict[str, Any])
+    return StoreRequest(
+        MemoryContent(memory.type, memory.current, context, memory.query),
+        tags=msgspec.json.decode(memory.tags, type=list[str]),
+        importance=memory.importance,
+    )
 
 
 def _problems(table: Table, record: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -78,7 +91,7 @@ def _problem(kind: str, name: str, value: Any) -> str | None:
         if isinstance(value, datetime):
             return None if value.tzinfo is not None and value.astimezone(UTC) else "it has no time zone"
         if name in SHAPES:
-            read = msgspec.json.decode(value, type=SHAPES[name])
+            read = msgspec.json.decode(value, type=SHAPES_OF.get(kind, SHAPES)[name])
             if name == "context" and read.get("timestamp") is not None:
                 moments.parse(read["timestamp"], field="timestamp")
         elif (wanted := VALUES_OF.get(kind, {}).get(name) or VALUES.get(name)) is not None:

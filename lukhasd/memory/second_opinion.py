@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -36,6 +37,12 @@ RULES = (
 )
 UNRELATED = ("The lamp in the hall is green.", "Tin melts sooner than copper.", "Nine times seven is sixty-three.")
 DENIAL = "Nothing of what the earlier note says is true any more."
+SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "enum": LETTERS}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
 LEAST_RIGHT = 8
 """Of the known pairs; the others undecided, none wrong."""
 
@@ -133,14 +140,15 @@ class SecondOpinion:
         return verdict
 
     async def examine(self, known: Sequence[Known] = KNOWN) -> bool:
-        """Whether it judged enough of the known pairs, and none wrongly. Ends as soon as that is out of reach."""
+        """Whether it judged enough of the known pairs, and none wrongly. Ends as soon as that is out of reach, and
+        at the first answer that is none."""
         missed = 0
         for pair in known:
             earlier, later = (Note(text, at) for text, at in zip((pair.earlier, pair.later), KNOWN_DATES, strict=True))
             try:
                 verdict = await self.compare(earlier, later)
             except NonsenseError:
-                verdict = "unsure"
+                return False
             decided = verdict if verdict in ("replaced", "both") else None
             if decided not in (pair.verdict, None):
                 return False
@@ -171,17 +179,21 @@ class SecondOpinion:
             shown.reverse()
         options = sorted(f"{letters[verdict]}: {text}" for verdict, text in wording.options.items())
         asked = "\n".join((*shown, wording.question, *options, 'Reply as {"answer": "X"}, X being the letter.'))
-        completion = await self.model.chat(
-            [Message("system", RULES), Message("user", asked)],
-            max_tokens=MAX_TOKENS,
-            temperature=0.0,
-            timeout_s=self.timeout_s,
-        )
+        text = await self._answer([Message("system", RULES), Message("user", asked)])
         try:
-            answer = msgspec.json.decode(ASIDE.sub("", completion.text).strip(), type=Answer).answer
+            answer = msgspec.json.decode(ASIDE.sub("", text).strip(), type=Answer).answer
         except msgspec.MsgspecError:
             raise NonsenseError(self.model.name) from None
         return next(verdict for verdict, letter in letters.items() if letter == answer)
+
+    async def _answer(self, messages: Sequence[Message]) -> str:
+        ask = partial(self.model.chat, messages, max_tokens=MAX_TOKENS, temperature=0.0, timeout_s=self.timeout_s)
+        try:
+            return (await ask(schema=SCHEMA)).text
+        except ModelError as error:
+            if error.kind != "refused":
+                raise
+            return (await ask()).text  # the schema may be what it refuses
 
     def _shown(self, which: str, note: Note) -> str:
         return f"The {which} note, of {note.at:%Y-%m-%d}:\n{self.wrap(note.text, which)}\n"

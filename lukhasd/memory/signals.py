@@ -29,6 +29,9 @@ NEIGHBOUR_WEIGHTS = (0.1, 0.05)
 """Of the memories one and two before and after it in its session: an answer often stands beside its question."""
 SESSION_WEIGHT = 0.4
 """Of the best in its session."""
+DOCUMENT_WEIGHT = 0.1
+"""Of the best in its document; the rest of SESSION_WEIGHT is the memory's own. What is said in one conversation is
+about one thing; the sections of a file need not be."""
 TIME_WEIGHT = 0.2
 VERBATIM_WEIGHT = 1.0
 """What is found word for word stands above what shares all its words and meaning."""
@@ -75,7 +78,7 @@ def weigh(evidence: Evidence, speakers: Sequence[str], query_words: Sequence[str
         most += VERBATIM_WEIGHT
     base = np.sum(list(own.values()), axis=0)
     beside = _neighbours(evidence, base)
-    session = _session(evidence, base)
+    session = _session(evidence, base, spoken=np.array([bool(name) for name in speakers]))
     around: dict[str, Shares] = {}
     reach = 1.0
     if beside is not None:
@@ -140,12 +143,13 @@ def _neighbours(evidence: Evidence, base: Shares) -> Shares | None:
     return total if found else None
 
 
-def _session(evidence: Evidence, base: Shares) -> Shares | None:
-    """None where no two candidates share a session."""
+def _session(evidence: Evidence, base: Shares, *, spoken: NDArray[np.bool_]) -> Shares | None:
+    """None where no two candidates share a session. `spoken`: which speakers' codes are somebody."""
     _, place = np.unique(evidence.traits.session, return_inverse=True)
     count = int(place.max(initial=-1)) + 1
     if count == len(place):
         return None
     best = np.zeros(count)
     np.maximum.at(best, place, base)
-    return SESSION_WEIGHT * best[place]
+    of_best = np.where(spoken[evidence.traits.speaker], SESSION_WEIGHT, DOCUMENT_WEIGHT)
+    return of_best * best[place] + (SESSION_WEIGHT - of_best) * base

@@ -7,7 +7,7 @@ other tables that hang on it, so that each is taken in whole or not at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from lukhas_sdk.contract.memory import MemoryContent, MemoryType, StoreRequest
+from lukhas_sdk.contract.memory import MemoryType
 from lukhas_sdk.contract.transfer import HEADER, Closing
 from lukhas_sdk.errors import ValidationError
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import arrivals, record_check
+from lukhasd.memory import arrivals, conflicts, record_check
 from lukhasd.memory.core import Changed, Numbers
 from lukhasd.memory.rows import aware, naive
 
@@ -57,8 +57,12 @@ class Table:
     columns: tuple[Column, ...]
     children: tuple[Table, ...] = ()
     compared: bool = True
+    where: str = "true"
+    """Which rows are exported."""
     links: tuple[tuple[str, str], ...] = ()
     """Columns with the row number of the memory whose id is in another: the number is found anew."""
+    shared: bool = True
+    """Whether a key that another owner has is taken."""
 
     @cached_property
     def struct(self) -> type[msgspec.Struct]:
@@ -125,6 +129,7 @@ CONFLICT = Table(
         Column("evidence", "json"), Column("created_at", "moment"), Column("decided_at", "moment", optional=True),
         Column("actor", "actor"),
     ),
+    where="state <> 'released'",
     links=(("older_row", "older_id"), ("newer_row", "newer_id")),
 )  # fmt: skip
 QUARANTINE = Table(
@@ -134,7 +139,12 @@ QUARANTINE = Table(
         Column("content_hash"), Column("created_at", "moment"),
     ),
 )  # fmt: skip
-TABLES = (MEMORY, CONFLICT, INTERACTION, FOLD, QUARANTINE)
+SAVED_SEARCH = Table(
+    "saved_search", "saved_searches", key="name", order=("created_at", "name"),
+    columns=(Column("name"), Column("request", "json"), Column("created_at", "moment")),
+    shared=False,
+)  # fmt: skip
+TABLES = (MEMORY, CONFLICT, INTERACTION, FOLD, QUARANTINE, SAVED_SEARCH)
 """In the order that they stand in an export: what is referred to comes first."""
 
 
@@ -155,8 +165,11 @@ def export(cursor: Cursor, owner: str, send: Callable[[bytes], None]) -> Closing
     send(HEADER)
     cursor.begin()
     try:
+        ends = conflicts.coming_ends(cursor, owner)
         for table in TABLES:
             for page in _pages(cursor, table, owner):
+                if table is MEMORY and ends:
+                    page = [_ended(record, ends) for record in page]
                 lines = b"".join(msgspec.json.encode(record) + b"\n" for record in page)
                 digest.update(lines)
                 counts[table.kind] += len(page)
@@ -164,6 +177,11 @@ def export(cursor: Cursor, owner: str, send: Callable[[bytes], None]) -> Closing
     finally:
         cursor.rollback()
     return Closing(format="lukhas-export-end", counts=counts, sha256=digest.hexdigest())
+
+
+def _ended(record: msgspec.Struct, ends: Mapping[str, tuple[datetime | None, str | None]]) -> msgspec.Struct:
+    end = ends.get(str(getattr(record, MEMORY.key)))
+    return record if end is None else msgspec.structs.replace(record, valid_to=end[0], superseded_by=end[1])
 
 
 def read_record(raw: bytes, *, path: str) -> msgspec.Struct:
@@ -189,6 +207,9 @@ def take_in(
     rows: list[int] = []
     forgotten = arrivals.forgotten(cursor, owner)
     decided = arrivals.decided(cursor, owner)
+    found = [record for record in records if table_of(record) is CONFLICT]
+    ids = [str(getattr(record, CONFLICT.key)) for record in found]
+    arrivals.make_way(cursor, owner, ids)
     known = {table.kind: _find(cursor, table, owner, records) for table in TABLES}
     new: dict[str, list[tuple[msgspec.Struct, dict[str, Any]]]] = {table.kind: [] for table in TABLES}
     for record in records:
@@ -199,10 +220,10 @@ def take_in(
             same = there is not None and _compared(table, there) == _compared(table, record)
             taken.append(Taken(table.kind, key, "skipped" if same else "conflict"))
             continue
-        if not forgotten.isdisjoint(_names(record)):
+        if not forgotten.isdisjoint(arrivals.named(record)):
             taken.append(Taken(table.kind, key, "forgotten"))
             continue
-        if table is CONFLICT and _sides(record) in decided:
+        if table is CONFLICT and arrivals.sides(record) in decided:
             taken.append(Taken(table.kind, key, "conflict"))
             continue
         fixed: dict[str, Any] = {"owner": owner}
@@ -215,33 +236,14 @@ def take_in(
         taken.append(Taken(table.kind, key, "added"))
     for table in TABLES:
         _insert(cursor, table, new[table.kind], owner)
-    found = [str(getattr(record, CONFLICT.key)) for record, _ in new[CONFLICT.kind]]
-    touched = arrivals.settle(cursor, owner, found, numbers)
+    outcomes = {each.id: each.outcome for each in taken if each.kind == CONFLICT.kind}
+    came = [key for key in ids if outcomes[key] == "added"]
+    left_out = [
+        side for key, record in zip(ids, found, strict=True)
+        if outcomes[key] in ("conflict", "forgotten") for side in arrivals.sides(record)
+    ]  # fmt: skip
+    touched = arrivals.settle(cursor, owner, came, left_out, numbers) if found else []
     return taken, Changed(rewritten=rows, touched=touched)
-
-
-def _sides(record: msgspec.Struct) -> frozenset[str]:
-    return frozenset(str(getattr(record, name)) for name in ("older_id", "newer_id"))
-
-
-def _names(record: msgspec.Struct) -> Iterator[str]:
-    """The ids of the memories that a record is, or quotes, or comes from."""
-    for name in ("memory_id", "older_id", "newer_id"):
-        if _has(record, name):
-            yield str(getattr(record, name))
-    for name in ("cited", "parents"):
-        if _has(record, name):
-            yield from _strings(msgspec.json.decode(getattr(record, name)))
-
-
-def request_of(memory: Any) -> StoreRequest:
-    """What would have to be stored to have a memory's record as it is now."""
-    context = msgspec.json.decode(memory.context, type=dict[str, Any])
-    return StoreRequest(
-        MemoryContent(memory.type, memory.current, context, memory.query),
-        tags=msgspec.json.decode(memory.tags, type=list[str]),
-        importance=memory.importance,
-    )
 
 
 def texts(record: msgspec.Struct) -> Iterator[str]:
@@ -260,7 +262,8 @@ def _pages(cursor: Cursor, table: Table, owner: str) -> Iterator[list[msgspec.St
     while True:
         beyond = f" AND ({order}) > ({marks})" if after else ""
         found = cursor.execute(
-            f"SELECT {order}, {table.selected} FROM {table.name} WHERE owner = ?{beyond} ORDER BY {order} LIMIT ?",  # noqa: S608
+            f"SELECT {order}, {table.selected} FROM {table.name} WHERE owner = ? AND {table.where}{beyond}"  # noqa: S608
+            f" ORDER BY {order} LIMIT ?",
             [owner, *after, PAGE_ROWS],
         ).fetchall()
         if found:
@@ -276,8 +279,9 @@ def _find(
     """Those of the records' keys that are taken: by the owner's own record, or by somebody else's (None)."""
     keys = [str(getattr(record, table.key)) for record in records if type(record) is table.struct]
     found = cursor.execute(
-        f"SELECT owner, {table.order[0]}, {table.selected} FROM {table.name} WHERE list_contains(?, {table.key})",  # noqa: S608
-        [keys],
+        f"SELECT owner, {table.order[0]}, {table.selected} FROM {table.name}"  # noqa: S608
+        f" WHERE list_contains(?, {table.key}) AND (owner = ? OR ?)",
+        [keys, owner, table.shared],
     ).fetchall()
     place = next(place for place, column in enumerate(table.columns) if column.name == table.key)
     own = [row for row in found if row[0] == owner]

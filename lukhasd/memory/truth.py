@@ -194,8 +194,9 @@ class Truth:
         stale = [each for each in known if _is_stale(each, row)]
         fixed = {frozenset(each.rows) for each in known if each not in stale}
         # what it contradicted before is looked at again, however many are nearer now
-        numbers = {*await self._core.run(self._candidates, row), *(number for each in stale for number in each.rows)}
-        others = await self._core.database.read(lambda cursor: _others(cursor, row, numbers))
+        again = {number for each in stale for number in each.rows}
+        near = await self._core.run(self._candidates, row)
+        others = await self._core.database.read(lambda cursor: _others(cursor, row, near, again))
         pairs = await self._core.run(self._judge_pairs, row, list(others.values()), fixed)
         if not (pairs or known):
             return False
@@ -280,12 +281,13 @@ def _next_rows(cursor: Cursor) -> list[MemoryRow]:
     return sorted(rows.fetch(cursor, numbers).values(), key=lambda row: row.sequence)
 
 
-def _others(cursor: Cursor, row: MemoryRow, numbers: set[int]) -> dict[int, MemoryRow]:
-    """Without those that came with it from an export: what contradicts what there came along."""
-    listed = ", ".join(str(number) for number in {row.row_id, *numbers})
+def _others(cursor: Cursor, row: MemoryRow, near: Sequence[int], again: set[int]) -> dict[int, MemoryRow]:
+    """Without those near ones that came with it from an export: what contradicts what there came along."""
+    listed = ", ".join(str(number) for number in {row.row_id, *near})
     sql = f"SELECT row_id FROM memories WHERE row_id IN ({listed}) AND taken_in = sequence"  # noqa: S608
     taken_in = {number for (number,) in cursor.execute(sql).fetchall()}
-    return rows.fetch(cursor, numbers - {row.row_id} - (taken_in if row.row_id in taken_in else set()))
+    passed_over = taken_in if row.row_id in taken_in else set()
+    return rows.fetch(cursor, ({*near} - passed_over | again) - {row.row_id})
 
 
 def moment(row: MemoryRow) -> tuple[datetime, int]:

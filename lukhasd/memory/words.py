@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import tantivy
 
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 """Scripts written without spaces: each character is a word."""
 LONGEST_WORD_BYTES = 80
+PUNCTUATION = re.compile(r"""[,;:!?()\[\]{}"'“”„‘’«»¿¡…–—-]|\.{2,}|\.(?!\w)""")
+"""What stands between words; a full stop before a letter or a digit, as in .NET and 3.14, is part of a name."""
 
 FUNCTION_WORD_LIST = """
 a about after again all also am an and any are as at be because been before being both but by can could did do does
@@ -43,8 +47,8 @@ class Analyser:
         return self._plain.analyze(text)
 
     def tokens(self, text: str) -> list[str]:
-        """Folded words and symbols in order, not stemmed."""
-        return self.verbatim.analyze(text)
+        """Folded words and symbols in order, not stemmed; no punctuation."""
+        return self.verbatim.analyze(spell(text))
 
     def terms(self, text: str) -> list[str]:
         """Stemmed words in order, with repetitions."""
@@ -55,3 +59,8 @@ class Analyser:
         words = self.words(query)
         telling = [word for word in words if word not in FUNCTION_WORDS] or words
         return list(dict.fromkeys(self.terms(" ".join(telling))))
+
+
+def spell(text: str) -> str:
+    """The text without punctuation."""
+    return PUNCTUATION.sub(" ", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -44,9 +44,16 @@ class LanguageModel(Protocol):
     base_url: str
 
     async def chat(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float, timeout_s: float
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float,
+        timeout_s: float,
+        schema: Mapping[str, Any] | None = None,
     ) -> Completion:
-        """Raises ModelError, never anything else, and never takes longer than `timeout_s`."""
+        """Raises ModelError, never anything else, and never takes longer than `timeout_s`. The server is asked to
+        hold the answer to a JSON `schema`: not all do, and some refuse to be asked."""
 
     async def list_models(self, *, timeout_s: float) -> list[str]:
         """Names the server offers. Raises ModelError."""
@@ -68,15 +75,24 @@ class OpenAICompatible:
         return f"OpenAICompatible({self.base_url!r}, {self.name!r}, api_key={'***' if self._api_key else None})"
 
     async def chat(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float, timeout_s: float
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float,
+        timeout_s: float,
+        schema: Mapping[str, Any] | None = None,
     ) -> Completion:
-        body = {
+        body: dict[str, Any] = {
             "model": self.name,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
             "stream": True,
         }
+        if schema is not None:
+            held = {"name": "answer", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": held}
         started = perf_counter()
         first_token_ms: float | None = None
         pieces: list[str] = []

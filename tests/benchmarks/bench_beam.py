@@ -24,17 +24,21 @@ from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
 UNANSWERABLE = "abstention"
 CONTRADICTION = "contradiction_resolution"
 SMALL_QUESTIONS = 10
+SMALL_TURNS = 40
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--chats", type=int, default=1)
-    parser.add_argument("--small", action="store_true", help=f"only {SMALL_QUESTIONS} questions of each")
+    parser.add_argument(
+        "--small", action="store_true", help=f"{SMALL_QUESTIONS} questions, {SMALL_TURNS} turns of each"
+    )
     given = parser.parse_args()
     folders = sorted((each for each in given.data.iterdir() if each.is_dir()), key=lambda each: int(each.name))
     count = SMALL_QUESTIONS if given.small else None
-    rows = [row for each in folders[: given.chats] for row in asyncio.run(ask(read_chat(each), questions=count))]
+    turns = SMALL_TURNS if given.small else None
+    rows = [row for each in folders[: given.chats] for row in asyncio.run(ask(read_chat(each, turns), questions=count))]
     answered = [row for row in rows if row.question.evidence]
     report(answered, [("R@10", recall_at(10)), ("R@20", recall_at(20)), ("MRR", reciprocal_rank)])
     contradicted = [row for row in answered if row.question.category == CONTRADICTION]
@@ -43,7 +47,8 @@ def main() -> None:
     report_abstention(rows, UNANSWERABLE)
 
 
-def read_chat(folder: Path) -> Conversation:
+def read_chat(folder: Path, first: int | None = None) -> Conversation:
+    """The questions are those that nothing but its `first` turns answers; None: all of both."""
     turns: list[StoreRequest] = []
     when: datetime | None = None
     for batch in json.loads((folder / "chat.json").read_text(encoding="utf-8")):
@@ -53,7 +58,9 @@ def read_chat(folder: Path) -> Conversation:
             turns.append(_turn(turn, when))
     probing = json.loads((folder / "probing_questions.json").read_text(encoding="utf-8"))
     questions = [_question(each, category) for category, asked in probing.items() for each in asked]
-    return Conversation(f"chat {folder.name}", turns, questions)
+    known = {turn.content.context["source"] for turn in turns[:first]}
+    asked = [question for question in questions if first is None or question.evidence <= known]
+    return Conversation(f"chat {folder.name}", turns[:first], asked)
 
 
 def _turn(turn: dict[str, Any], when: datetime | None) -> StoreRequest:

@@ -114,8 +114,9 @@ async def run(store: FoldStore, database: Database, number: int, chance: random.
 def _add_memories(cursor: object, owner: str, names: list[str]) -> None:
     for name in names:
         cursor.execute(  # type: ignore[attr-defined]
-            "INSERT INTO memories SELECT coalesce(max(row_id), 0) + 1, 1, ?, 'h', ?, 'semantic', 'x', 'x', 0, '{}',"
-            " NULL, '[]', 0.5, now()::TIMESTAMP, now()::TIMESTAMP, 'x', 1, NULL, NULL, NULL FROM memories",
+            "INSERT INTO memories (row_id, sequence, memory_id, helix_id, owner, type, origin, current, context, tags,"
+            " importance, event_at, created_at, content_hash) SELECT coalesce(max(row_id), 0) + 1, 1, ?, 'h', ?,"
+            " 'semantic', 'x', 'x', '{}', '[]', 0.5, now()::TIMESTAMP, now()::TIMESTAMP, 'x' FROM memories",
             [name, owner],
         )
 

@@ -20,7 +20,7 @@ from finding import Conversation, Question, ask, gain_at_10, recall_at, report
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
 
 SMALL_QUESTIONS = 30
-SMALL_DOCUMENTS = 300
+SMALL_DOCUMENTS = 100
 
 
 def main() -> None:

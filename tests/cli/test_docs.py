@@ -33,7 +33,7 @@ def test_what_is_committed_is_what_is_generated() -> None:
     [
         (["lukhas", "m"], {"memory", "model"}),
         (["lukhas", "memory", "st"], {"store", "stats"}),
-        (["lukhas", "--json", "memory", "re"], {"recall"}),
+        (["lukhas", "--json", "memory", "re"], {"recall", "repair", "revert"}),
         (["lukhas", "memory", "search", "--type", ""], {"episodic", "semantic", "procedural", "reflective"}),
         (["lukhas", "memory", "search", "stats", "--li"], {"--limit"}),
         (["lukhas", "guardian", "policy", ""], {"list", "show"}),

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from stand_in import StandIn
 
-from lukhas_cli.inputs import read_text
+from lukhas_cli.inputs import LONGEST_TEXT, read_text
 from lukhas_cli.outputs import private_output
+from lukhas_sdk.contract.base import Text
 from lukhas_sdk.errors import ValidationError
 from lukhas_sdk.paths import resolve
 
@@ -79,6 +80,14 @@ def test_the_newline_that_ends_stdin_is_not_part_of_the_text(warm_home: Any) -> 
         memory = said(warm_home.run("memory", "recall", stored["data"]["memory_id"], "--json", check=True))
         assert memory["data"]["content"]["data"] == kept
     assert read_text("as it is\n", field="TEXT") == "as it is\n"
+
+
+def test_a_text_that_is_too_long_says_how_long_it_may_be(home: Any) -> None:
+    assert Text.__metadata__[0].max_length == LONGEST_TEXT
+    for args, name in ((["memory", "store", "-"], "TEXT"), (["memory", "search", "-"], "QUERY")):
+        done = home.run(*args, input="word " * 210_000)
+        assert (done.returncode, done.stderr.startswith(f"error: {name} is 1050000 characters long")) == (2, True)
+    assert home.pids() == []
 
 
 def test_a_relative_home_is_refused(monkeypatch: pytest.MonkeyPatch, home: Any, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 import pytest
+from servers.fixtures import chat_url  # noqa: F401
+from servers.teaching import teach
 
 DEADLINE_S = 30
 
@@ -46,3 +48,23 @@ def test_a_changed_fact_is_ended_shown_and_brought_back(home: Any) -> None:
     home.run("memory", "conflicts", "resolve", conflict["conflict_id"], "--keep", "both", check=True)
     assert true() == {"I live in Hamburg.", "I have moved to Leipzig."}
     assert home.run("memory", "conflicts", "resolve", "conflict_0", "--keep", "both").returncode == 5
+
+
+@pytest.mark.timeout(120)
+def test_a_language_model_confirms_what_is_flagged(home: Any, chat_url: str) -> None:  # noqa: F811
+    older, newer = "Olga wants to study law in Gent.", "Olga wants to study medicine in Gent."
+    teach(chat_url, [older, newer, "replaced", "replaced"])
+    home.run("memory", "store", older, "--timestamp", "2021-03-01", check=True)
+    home.run("memory", "store", newer, "--timestamp", "2023-03-01", check=True)
+    (conflict,) = conflicts_of(home)
+    assert conflict["state"] == "flagged"
+    home.run("model", "use", chat_url, "--model", "judge", check=True)
+    until = time.monotonic() + DEADLINE_S
+    while (conflict := conflicts_of(home)[0])["state"] == "flagged":
+        assert time.monotonic() < until, conflict
+    assert conflict["state"] == "superseded"
+    assert "confirmed by judge" in conflict["evidence"][-1]
+    home.run("daemon", "restart", check=True)
+    assert {each["content"]["data"] for each in read(home, "list")["memories"]} == {newer}
+    home.run("memory", "conflicts", "resolve", conflict["conflict_id"], "--keep", "both", check=True)
+    assert {each["content"]["data"] for each in read(home, "list")["memories"]} == {older, newer}

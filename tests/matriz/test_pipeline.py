@@ -16,6 +16,7 @@ from lukhas_sdk.contract.base import Tier
 from lukhas_sdk.contract.matriz import STAGES, ProcessRequest, ProcessResponse
 from lukhas_sdk.contract.memory import ListParams, MemoryContent, StoreRequest
 from lukhas_sdk.contract.models import ModelUseRequest
+from lukhas_sdk.contract.quarantine import QuarantineListParams
 from lukhas_sdk.errors import (
     GuardianRejection,
     InsufficientPermissions,
@@ -260,6 +261,33 @@ async def test_remember_also_stores_the_input(parts: Parts, caller: Caller) -> N
     await parts.pipeline.process(caller, ask("The gate code is 7714.", pipeline_options=options))
     kept = await parts.memory.list(caller.identity_id, ListParams())
     assert [memory.content.data for memory in kept.memories] == ["The gate code is 7714."]
+
+
+async def test_what_is_remembered_twice_is_merged_and_caused_the_fold_once(parts: Parts, caller: Caller) -> None:
+    content = MemoryContent("episodic", "Bins go out on Monday")
+    first = await parts.memory.store(caller.identity_id, StoreRequest(content))
+    answer = await parts.pipeline.process(
+        caller, ask("bins go out on monday!", pipeline_options={"action_type": "remember"})
+    )
+    assert f"merged the input into {first.memory_id}" in answer.matriz_pipeline_trace[-1].step
+    fold = await parts.folds.show(caller.identity_id, str(answer.memory_fold_created))
+    assert fold.parents.count(str(first.memory_id)) == 1
+
+
+async def test_what_is_not_worth_keeping_is_said_and_causes_nothing(parts: Parts, caller: Caller) -> None:
+    answer = await parts.pipeline.process(caller, ask("Hello there!", pipeline_options={"action_type": "remember"}))
+    assert "did not store the input" in answer.matriz_pipeline_trace[-1].step
+    assert (await parts.memory.list(caller.identity_id, ListParams())).total_count == 0
+    fold = await parts.folds.show(caller.identity_id, str(answer.memory_fold_created))
+    assert fold.parents == []
+
+
+async def test_a_secret_that_is_to_be_remembered_is_quarantined(parts: Parts, caller: Caller) -> None:
+    text = "The card for the shop is 4111 1111 1111 1111"
+    answer = await parts.pipeline.process(caller, ask(text, pipeline_options={"action_type": "remember"}))
+    assert "quarantined the input as quar_" in answer.matriz_pipeline_trace[-1].step
+    assert (await parts.memory.list(caller.identity_id, ListParams())).total_count == 0
+    assert (await parts.memory.quarantine.list(caller.identity_id, QuarantineListParams())).total_count == 1
 
 
 async def test_a_pillar_that_is_down_refuses_those_who_name_it(parts: Parts, caller: Caller) -> None:

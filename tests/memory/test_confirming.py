@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 from servers.fixtures import chat_url  # noqa: F401
+from servers.teaching import teach
 
 from lukhas_sdk.contract.models import ModelUseRequest
 from lukhas_sdk.contract.truth import Conflict, ConflictListParams
@@ -26,7 +27,7 @@ from lukhasd.guardian import Guardian
 from lukhasd.memory import MemoryStore, item, versions
 from lukhasd.memory.confirming import ATTEMPTS, LONGEST_CHARS, Confirming
 from lukhasd.memory.core import Changed, found_in
-from lukhasd.memory.second_opinion import DENIAL, FIRST, KNOWN, SECOND, Note, SecondOpinion
+from lukhasd.memory.second_opinion import Note, SecondOpinion
 from lukhasd.memory.truth import Truth
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.language import Completion, Message, OpenAICompatible
@@ -42,21 +43,17 @@ class Teacher:
     url: str
 
     def teach(self, *pairs: list[str], always: str | None = None) -> None:
-        known = [[pair.earlier, pair.later, *[pair.verdict or "part"] * 2] for pair in KNOWN]
-        options = {text: verdict for wording in (FIRST, SECOND) for verdict, text in wording.options.items()}
-        lesson = {"pairs": [*known, *pairs], "options": options, "denial": DENIAL, "always": always}
-        with urlopen(f"{self.url}/taught", json.dumps(lesson).encode()) as response:
-            response.read()
+        teach(self.url, *pairs, always=always)
 
     def asked(self, *texts: str) -> int:
         """Questions in which one of these was shown."""
-        with urlopen(f"{self.url}/asked") as response:
+        with urlopen(f"{self.url.removesuffix('/v1')}/asked") as response:
             return sum(any(text in each for each in pair for text in texts) for pair in json.load(response))
 
 
 @pytest.fixture
 def teacher(chat_url: str) -> Teacher:  # noqa: F811
-    teacher = Teacher(chat_url.removesuffix("/v1"))
+    teacher = Teacher(chat_url)
     teacher.teach()
     return teacher
 
@@ -119,7 +116,7 @@ def open_known(stores: Any, make_memory: Any, guardian: Guardian, chat_url: str,
         async with stores.open() as store:
             truth = await Truth.open(store.core, "auto")
             told = asking(models, guardian, local=True)
-            confirming = await Confirming.open(store.core, told, retry_s=RETRY_S)
+            confirming = await Confirming.open(store.core, told, quiet_s=0.0, retry_s=RETRY_S)
             models.after_choosing.append(confirming.choose)
             try:
                 yield Known(store, truth, models, confirming, make_memory)
@@ -174,7 +171,7 @@ async def test_anything_else_stays_flagged_and_is_asked_once(
         await known.say("The bread is in the oven.", "2024-03-01")
         assert (await known.conflict()).state == "flagged"
         assert teacher.asked(GUITAR, PIANO) == 0, "not a second time, not after a restart either"
-        await known.models.use(ModelUseRequest(f"{teacher.url}/v1", "judge-obeys"))
+        await known.models.use(ModelUseRequest(teacher.url, "judge-obeys"))
         assert (await known.conflict()).state == "superseded", "another model is asked"
 
 
@@ -208,7 +205,7 @@ async def test_what_the_guardian_holds_back_is_not_shown(open_known: Any, teache
         conflict = await known.say_both(GUITAR, f"{PIANO} {poison}")
         assert conflict.state == "flagged"
         assert conflict.older.valid_to is None
-        assert "gives orders" in conflict.evidence[-1]
+        assert "guardian holds" in conflict.evidence[-1]
         assert teacher.asked(GUITAR) == 0
 
 
@@ -237,10 +234,11 @@ async def test_failures_change_nothing_and_end(open_known: Any, teacher: Teacher
         conflict = await known.conflict()
         assert conflict.state == "flagged"
         assert conflict.evidence[-1] == "judge failed to answer"
-        assert teacher.asked(GUITAR) == ATTEMPTS
+        asked = teacher.asked(GUITAR)
+        assert asked == 2 * ATTEMPTS, "each time with and without a schema for the answer"
         await known.say("The bread is in the oven.", "2024-03-01")
         await known.conflict()
-        assert teacher.asked(GUITAR) == ATTEMPTS
+        assert teacher.asked(GUITAR) == asked
 
 
 async def test_nonsense_is_tried_again(open_known: Any, teacher: Teacher) -> None:
@@ -260,7 +258,7 @@ async def test_a_server_that_is_away_costs_no_attempt(open_known: Any, teacher: 
         async with open_known("judge", f"http://127.0.0.1:{unused.getsockname()[1]}/v1") as known:
             assert (await known.say_both()).state == "flagged"
             assert await known.tries() == []
-            await known.models.use(ModelUseRequest(f"{teacher.url}/v1", "judge"))
+            await known.models.use(ModelUseRequest(teacher.url, "judge"))
             assert (await known.conflict()).state == "dismissed"
 
 
@@ -303,11 +301,15 @@ class Waiting:
     async def list_models(self, *, timeout_s: float) -> list[str]:
         return await self.inner.list_models(timeout_s=timeout_s)
 
-    async def chat(self, messages: Any, *, max_tokens: int, temperature: float, timeout_s: float) -> Completion:
+    async def chat(
+        self, messages: Any, *, max_tokens: int, temperature: float, timeout_s: float, schema: Any
+    ) -> Completion:
         if any(self.text in message.content for message in messages if isinstance(message, Message)):
             self.there.set()
             await self.go.wait()
-        return await self.inner.chat(messages, max_tokens=max_tokens, temperature=temperature, timeout_s=timeout_s)
+        return await self.inner.chat(
+            messages, max_tokens=max_tokens, temperature=temperature, timeout_s=timeout_s, schema=schema
+        )
 
 
 @pytest.mark.parametrize("meanwhile", ["decided", "rewritten", "deleted"])

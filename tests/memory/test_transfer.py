@@ -90,6 +90,11 @@ async def fill(store: MemoryStore, make_memory: Any) -> list[str]:
             " TIMESTAMP '2024-03-01 01:02:03.456789' AS created_at",
             [ANA, '{"content":{"type":"semantic","data":"x"}}'],
         )
+        for owner, where in ((ANA, "draft -old"), (BEN, "secret")):
+            cursor.execute(
+                "INSERT INTO saved_searches VALUES (?, 'drafts', ?, TIMESTAMP '2024-03-01 01:02:03.456789')",
+                [owner, json.dumps({"where": where})],
+            )
         return None, Changed(rewritten=[row.row_id])
 
     await store.core.finish(store.core.change(change, at_most=2))

@@ -1,7 +1,7 @@
 """A small OpenAI-compatible server for tests: `python chat_server.py [PORT]` prints its base URL, serves until killed.
 
 The model's name says how it behaves; `GET /last` gives the last chat request's body. `good` answers with the first
-line of note 1 and cites it. `judge…` answers which of lettered options fits two quoted notes, as `POST /taught` told it;
+line of note 1 and cites it. `judge…` says which of lettered options fits two quoted notes, as `POST /taught` told it;
 `GET /asked` gives the pairs that it was shown.
 """
 

@@ -26,7 +26,7 @@ from lukhas_cli.commands.memory.app import (
     facet_names,
     field_names,
 )
-from lukhas_cli.inputs import ask, read_text
+from lukhas_cli.inputs import LONGEST_QUERY, ask, read_text
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.memories import show_hits, show_list, show_memory, show_stats, show_stored, stored_exit
 from lukhas_sdk.contract import memory as contract
@@ -121,8 +121,10 @@ def search(
     of what is not true any more also ended=WHEN.
     Counts (facet, name, value, count) and the next page's cursor follow as lines that begin with facet and cursor.
     """
+    if query is None and where is None:
+        raise ValidationError("QUERY is missing, and so is --where", field="QUERY", hint="give one of them, or both")
     body = contract.SearchRequest(
-        query=read_text(query, field="QUERY") if query is not None else None,
+        query=read_text(query, field="QUERY", longest=LONGEST_QUERY) if query is not None else None,
         where=where,
         filters=contract.SearchFilters(
             type=cast("list[MemoryType]", type) or None,

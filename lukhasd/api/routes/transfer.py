@@ -11,7 +11,7 @@ from lukhas_sdk.contract import transfer as contract
 from lukhas_sdk.contract.base import AnyOperation, NoBody, NoParams
 from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
 from lukhasd.api.call import Call, Handler
-from lukhasd.memory import quarantine, transfer
+from lukhasd.memory import quarantine, record_check, transfer
 
 
 async def export(call: Call[NoParams, NoBody]) -> contract.Closing:
@@ -71,7 +71,7 @@ async def _judge(
     mark = getattr(record, "mark", None) or ""
     if all(finding.rule in mark for finding in found):
         return None
-    held = await call.parts.memory.quarantine.hold(call.caller.identity_id, transfer.request_of(record), found)
+    held = await call.parts.memory.quarantine.hold(call.caller.identity_id, record_check.request_of(record), found)
     return contract.LeftOutRecord(place, key, f"it is in quarantine as {held} ({quarantine.mark(found)})")
 
 

@@ -3,5 +3,5 @@ ALTER TABLE memories ADD COLUMN taken_in BIGINT;
 -- Ids alone: an export from before does not bring back what was forgotten.
 CREATE TABLE memory_forgotten (
     owner     VARCHAR NOT NULL,           -- identities.identity_id
-    memory_id VARCHAR NOT NULL
+    id        VARCHAR NOT NULL            -- of a memory, or of what the quarantine held of it
 );

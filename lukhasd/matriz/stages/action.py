@@ -11,9 +11,9 @@ from lukhas_sdk.contract.guardian import Decision, Finding
 from lukhas_sdk.contract.matriz import Intent, ProcessRequest
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest, StoreResponse
 from lukhasd.identity.caller import Caller
-from lukhasd.memory.folds import Fold, FoldStore, Interaction, new_fold_id
 from lukhasd.matriz.stages.thought import Draft
 from lukhasd.memory import MemoryStore
+from lukhasd.memory.folds import Fold, FoldStore, Interaction, new_fold_id
 from lukhasd.memory.quarantine import mark
 
 
