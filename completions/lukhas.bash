@@ -81,6 +81,7 @@ _lukhas() {
         'memory import:--report') files="yes" ;;
         'memory watch:--tag') return ;;
         'memory watch:--type') words='episodic semantic procedural reflective' ;;
+        'memory why:--where') return ;;
         'memory why:--as-of') return ;;
         'memory conflicts:--state') words='superseded flagged dismissed undone' ;;
         'memory conflicts:--limit') return ;;
@@ -162,7 +163,7 @@ _lukhas() {
                 'memory watch')
                     if [[ "$current" == -* ]]; then words='--once --prune --tag --type --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
                 'memory why')
-                    if [[ "$current" == -* ]]; then words='--as-of --include-superseded --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--where --as-of --include-superseded --json --no-autostart -h --help'; else words=''; fi ;;
                 'memory conflicts')
                     if [[ "$current" == -* ]]; then words='--state --limit --cursor --json --no-autostart -h --help'; else words=resolve; fi ;;
                 'memory conflicts resolve')

@@ -228,6 +228,7 @@ complete -c lukhas -n '__lukhas_at memory watch' -l json -d 'Print one JSON enve
 complete -c lukhas -n '__lukhas_at memory watch' -l no-autostart -d 'Fail with exit code 3 rather than start a daemon'
 complete -c lukhas -n '__lukhas_at memory watch' -s h -d 'Show this message and exit'
 complete -c lukhas -n '__lukhas_at memory watch' -l help -d 'Show this message and exit'
+complete -c lukhas -n '__lukhas_at memory why' -l where -x -a '' -d 'Only what fits: words, "phrases", budg*, AND, OR, NOT, -word, (…), text:, speaker:, tag:, type:, source:, context.KEY:, importance>=0.7, date:2025-03, date>=2025-01-01'
 complete -c lukhas -n '__lukhas_at memory why' -l as-of -x -a '' -d 'What was true on this date or at this date-time'
 complete -c lukhas -n '__lukhas_at memory why' -l include-superseded -d 'Also what is not true any more'
 complete -c lukhas -n '__lukhas_at memory why' -l json -d 'Print one JSON envelope: schema, command, status, data, errors'

@@ -4,7 +4,8 @@
 
 What stands side by side must all hold, as with AND; OR binds weaker; NOT and - deny what follows. The operators are
 written in capitals. A word is found in every form that has its stem. What stands in quotes, or holds more than letters
-and digits (C#, notes.md), is found as it is written, symbols included; case, accents and spaces alone do not matter.
+and digits (C#, notes.md), is found as it is written, symbols included; case, accents, spaces and the punctuation
+between words do not matter.
 """
 
 from __future__ import annotations

@@ -21,13 +21,17 @@ MOST_RESULTS = 200
 
 @dataclass(frozen=True)
 class Found:
-    """`rows` in order, with those that are left out; `ranked` where the order is by relevance."""
+    """`rows` in order, with those that are left out; `ranked` where the order is by relevance: so far `depth` of them,
+    of rows below `end`."""
 
     rows: Rows
     ranked: Mapping[int, Ranked]
     dropped: Mapping[int, DroppedHit]
     total: int
     facets: Sequence[Facet]
+    depth: int | None = None
+    """None: there are no more."""
+    end: int = 0
 
 
 class Pages:
@@ -46,6 +50,17 @@ class Pages:
             _, (_, _, oldest) = self._kept.popitem(last=False)
             self._rows -= len(oldest.rows)
         return key
+
+    def grow(self, key: str, before: Found, after: Found) -> Found:
+        """Takes its place, unless another did meanwhile: gives what is kept."""
+        owner, asked, kept = self._kept.get(key, ("", b"", None))
+        if kept is None:
+            return after
+        if kept is before:
+            self._kept[key] = owner, asked, after
+            self._rows += len(after.rows) - len(before.rows)
+            return after
+        return kept
 
     def find(self, owner: str, request: SearchRequest, cursor: str) -> tuple[str, Found, int]:
         """The results that a cursor goes on in, and from where."""

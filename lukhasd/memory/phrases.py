@@ -9,9 +9,10 @@ from typing import Final
 from lukhasd.memory.expression import Verbatim
 from lukhasd.memory.words import FUNCTION_WORDS, Analyser
 
-QUOTED: Final = re.compile(r'"([^"]+)"|“([^”]+)”')
-NAMING: Final = re.compile(r"[\w.&/@+#]*(?:\w[+#]+|[+#]\w|\w[.@&_]\w|(?<![\w.])\.[A-Za-z])[\w.&/@+#]*")
-"""Words that symbols are part of: C#, C++, .NET, node.js, R&D, snake_case."""
+QUOTED: Final = re.compile(r'"([^"]+)"|“([^“”]+)”')
+RUN: Final = re.compile(r"[\w.&/@+#]+")
+NAMING: Final = re.compile(r"\w[+#]+|[+#]\w|\w[.@&_]\w|(?<![\w.])\.[A-Za-z]")
+"""In words that symbols are part of: C#, C++, .NET, node.js, R&D, snake_case."""
 LONGEST_WORDS: Final = 8
 MOST: Final = 5
 
@@ -26,7 +27,7 @@ class Phrase:
 def phrases(query: str, analyser: Analyser) -> list[Phrase]:
     """What stands in quotation marks, and words with symbols; of a short query without either, the whole."""
     parts = [first or second for first, second in QUOTED.findall(query)]
-    parts += [part.rstrip(".") for part in NAMING.findall(QUOTED.sub(" ", query))]
+    parts += [part.rstrip(".") for part in RUN.findall(QUOTED.sub(" ", query)) if NAMING.search(part)]
     asked = list(dict.fromkeys(tuple(analyser.tokens(part)) for part in parts))
     if any(asked):
         return [Phrase(Verbatim(tokens), needed=True) for tokens in asked if tokens][:MOST]

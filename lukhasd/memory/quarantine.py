@@ -166,7 +166,7 @@ def mark(findings: Sequence[Finding] | Sequence[QuarantineFinding]) -> str:
 def text_of(request: StoreRequest) -> str:
     """Everything in a memory that search or a language model may see later, not its main text alone."""
     content = request.content
-    return "\n".join([content.data, *filter(None, [content.query]), *_texts(content.context), *request.tags])
+    return "\n".join([content.data, *filter(None, [content.query]), *texts(content.context), *request.tags])
 
 
 def masked(text: str, findings: Sequence[Finding]) -> str:
@@ -192,17 +192,18 @@ def _spans(findings: Sequence[Finding]) -> list[tuple[int, int]]:
     return spans
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
+    """Every text within, names of fields too."""
     match value:
         case str():
             yield value
         case dict():
             for name, entry in value.items():
                 yield str(name)
-                yield from _texts(entry)
+                yield from texts(entry)
         case list():
             for entry in value:
-                yield from _texts(entry)
+                yield from texts(entry)
 
 
 def _held(found: tuple[Any, ...]) -> Held:

@@ -75,6 +75,12 @@ class Ranker:
         with self._lock:
             return len(self._catalogue)
 
+    @property
+    def end(self) -> int:
+        """Rows that are stored from now on have this number or a higher one."""
+        with self._lock:
+            return self._catalogue.size
+
     def add(self, entries: Sequence[Entry], documents: Sequence[Document]) -> None:
         self.text.add(documents)
         with self._lock:
@@ -157,7 +163,8 @@ class Ranker:
         words, matching = self.text.search(view, chosen, limit=count)
         near, cosines = _nearest(vectors, vector, allowed, count)
         leading = as_rows([*islice(words, LEADING), *near[:LEADING]])
-        holding = [_allowed(self.text.passing(chosen.owner, phrase.asked), allowed) for phrase in phrases]
+        size = len(allowed)
+        holding = [np.flatnonzero(allowed & self.text.passes(chosen.owner, phrase.asked, size)) for phrase in phrases]
         joining = [as_rows(words), near, as_rows(among), _beside(leading), *(found[-count:] for found in holding)]
         rows = _allowed(np.concatenate(joining), allowed)
         reference = np.isin(rows, [*islice(words, CANDIDATES_LEAST), *near[:CANDIDATES_LEAST]])
@@ -251,8 +258,8 @@ class Ranker:
         if chosen.where is None:
             return None
         with self._lock:
-            size = self._catalogue.size
-        return self.text.passes(chosen.owner, chosen.where, size)
+            known = self._catalogue.select(Selection(chosen.owner, include_superseded=True))
+        return known & self.text.passes(chosen.owner, chosen.where, len(known))
 
     def figures(self, owner: str, tags: int) -> tuple[dict[str, int], dict[str, int], tuple[datetime, datetime] | None]:
         """Memories by type, by the most used tags, and their oldest and newest event."""

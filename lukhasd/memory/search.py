@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from lukhas_sdk.contract.memory import (
     FIRST_PAGE,
     DroppedHit,
-    Facet,
-    FacetCount,
-    FacetName,
-    HitExplanation,
     QueryReading,
     SearchFilters,
-    SearchHit,
     SearchRequest,
     SearchResponse,
-    SignalShare,
     TimeReading,
     WhyRequest,
     WhyResponse,
@@ -36,18 +30,20 @@ from lukhasd.memory.answerable import Answerable
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.core import Core
 from lukhasd.memory.diversity import LeftOut, left_out
+from lukhasd.memory.hits import explain_hit, make_facet, make_hit, without_context
+from lukhasd.memory.nearness import measure_closeness
 from lukhasd.memory.pages import Found, Pages
 from lukhasd.memory.phrases import phrases
 from lukhasd.memory.query_reading import Reading
-from lukhasd.memory.ranking import Closeness, Ranked, Ranking
+from lukhasd.memory.ranking import Ranked, Ranking
 from lukhasd.memory.rows import MemoryRow, fetch, recall_counts
 from lukhasd.memory.text_files import FIELDS
 from lukhasd.memory.words import Analyser
 
-DAY_US = 86_400_000_000
 PAGED = 250
-"""Hits for which a search in pages ranks: four times as many candidates by words, and by meaning."""
-FACET_VALUES = 50
+"""Hits for which a search in pages ranks at most: four times as many candidates by words, and by meaning."""
+DEEPER = 4
+"""Times as many hits are ranked when the pages come to the end of those before."""
 SPARE = 10
 """Hits ranked beside those asked for, to take the places of what is left out."""
 WHY_DEPTH = 1_000
@@ -103,8 +99,11 @@ class Search:
         row = await self._core.find(owner, request.memory_id)
         reading = query_reading.read(request.query, now=datetime.now(UTC))
         when = partial(at_time, as_of=request.as_of, include_superseded=request.include_superseded)
-        chosen = when(select(owner, request.filters))
+        where = self._parse(request.where)
+        chosen = replace(when(select(owner, request.filters)), where=where)
         reasons = await self._core.run(self._filtered_by, when(Selection(owner)), request.filters, row)
+        if not await self._core.run(self._passes, _ever(Selection(owner, where=where)), row):
+            reasons.append("where does not hold of it")
         ranking = await self._core.run(partial(self._rank, reading, chosen, WHY_DEPTH, among=(row.row_id,)))
         place = next((place for place, hit in enumerate(ranking.hits) if hit.row_id == row.row_id), None)
         hit = ranking.hits[place] if place is not None else None
@@ -118,7 +117,7 @@ class Search:
             rank=place + 1 if place is not None else None,
             candidates=len(ranking.hits),
             relevance_score=hit.score if hit is not None else None,
-            explanation=_explanation(hit) if hit is not None else None,
+            explanation=explain_hit(hit) if hit is not None else None,
             cosine=hit.cosine if hit is not None else None,
             left_out_by=reasons,
             reading=_told(reading),
@@ -139,7 +138,7 @@ class Search:
             self._core.embed_query(reading.text, meaning.embedder) if fields is None else None,
             chosen,
             limit,
-            closeness=_measure(reading),
+            closeness=measure_closeness(reading),
             among=among,
             vectors=meaning.index,
             fields=fields or FIELDS,
@@ -152,8 +151,10 @@ class Search:
         chosen = at_time(
             select(owner, request.filters), as_of=request.as_of, include_superseded=request.include_superseded
         )
-        where = expression.parse(request.where, self._analyser) if request.where is not None else None
-        return replace(chosen, where=where)
+        return replace(chosen, where=self._parse(request.where))
+
+    def _parse(self, where: str | None) -> expression.Node | None:
+        return expression.parse(where, self._analyser) if where is not None else None
 
     async def _browse(
         self, owner: str, request: SearchRequest, reading: Reading | None, chosen: Selection
@@ -165,11 +166,10 @@ class Search:
             key, start = self._pages.keep(owner, request, found) if cursor is not None else "", 0
         else:
             key, found, start = self._pages.find(owner, request, cursor or "")
-        end = start
-        kept = 0
-        while end < len(found.rows) and kept < request.limit:
-            kept += int(found.rows[end]) not in found.dropped
-            end += 1
+        end = _page_end(found, start, request.limit)
+        while reading is not None and cursor is not None and found.depth is not None and end == len(found.rows):
+            found = self._pages.grow(key, found, await self._deepen(request, reading, chosen, found))
+            end = _page_end(found, start, request.limit)
         places = [int(row) for row in found.rows[start:end]]
         shown = [row for row in places if row not in found.dropped]
         memories = await self._core.database.read(lambda connection: fetch(connection, shown))
@@ -178,7 +178,7 @@ class Search:
             ranking = await self._core.run(partial(self._rank, reading, chosen, 1, shown, _fields(request)))
             ranked = {hit.row_id: hit for hit in ranking.hits}
         hits = [
-            _hit(ranked.get(row, Ranked(row, 0.0, (), None)), memories[row], explain=request.explain)
+            make_hit(ranked.get(row, Ranked(row, 0.0, (), None)), memories[row], explain=request.explain)
             for row in shown
             if row in memories
         ]
@@ -186,7 +186,7 @@ class Search:
         if reading is not None and hits:
             judged = await self._core.run(self._judge.probability, reading.text, self._core.calibrated(hits))
         return SearchResponse(
-            results=hits if request.include_context else [_without_context(hit) for hit in hits],
+            results=hits if request.include_context else [without_context(hit) for hit in hits],
             total_matches=found.total,
             search_time_ms=0.0,
             answerable=judged,
@@ -198,23 +198,17 @@ class Search:
 
     async def _find_all(self, request: SearchRequest, reading: Reading | None, chosen: Selection) -> Found:
         order = request.sort or ("newest" if reading is None else "relevance")
+        if reading is not None and order == "relevance":
+            found = Found(np.array([], dtype=np.int64), {}, {}, 0, [], depth=0, end=self._core.ranker.end)
+            found = await self._deepen(request, reading, chosen, found)
+            if not request.facets:
+                return found
         by_meaning = order == "relevance" and request.fields is None
         matches = await self._core.run(self._matching, request, reading, chosen, by_meaning)
         counts = await self._core.run(self._core.ranker.facets, matches, request.facets)
-        facets = [_facet(name, *counts[name]) for name in request.facets]
+        facets = [make_facet(name, *counts[name]) for name in request.facets]
         if reading is not None and order == "relevance":
-            depth = PAGED if request.cursor is not None else request.limit + SPARE
-            ranking = await self._core.run(partial(self._rank, reading, chosen, depth, fields=_fields(request)))
-            numbers = [hit.row_id for hit in ranking.hits]
-            memories = await self._core.database.read(lambda connection: fetch(connection, numbers))
-            there = [memories[number] for number in numbers if number in memories]
-            ranked = {hit.row_id: hit for hit in ranking.hits}
-            out = await self._core.run(self._leave_out, there, reading)
-            dropped = {
-                each.row_id: DroppedHit(memories[each.row_id].memory_id, each.reason, ranked[each.row_id].score)
-                for each in out
-            }
-            return Found(np.array(numbers, dtype=np.int64), ranked, dropped, len(matches), facets)
+            return replace(found, total=len(matches), facets=facets)
         if order == "most_recalled":
             recalled = await self._core.database.read(recall_counts)
             rows = await self._core.run(self._most_recalled, matches, recalled)
@@ -222,6 +216,30 @@ class Search:
             by: Literal["newest", "oldest", "importance"] = "newest" if order == "relevance" else order
             rows = await self._core.run(self._core.ranker.sort, matches, by)
         return Found(rows, {}, {}, len(rows), facets)
+
+    async def _deepen(self, request: SearchRequest, reading: Reading, chosen: Selection, before: Found) -> Found:
+        """The same with what comes after it, ranked among more candidates."""
+        depth = min(before.depth * DEEPER, PAGED) if before.depth else request.limit + SPARE
+        ranking = await self._core.run(partial(self._rank, reading, chosen, depth, fields=_fields(request)))
+        new = [hit for hit in ranking.hits if hit.row_id not in before.ranked and hit.row_id < before.end]
+        ranked = {**before.ranked, **{hit.row_id: hit for hit in new}}
+        memories = await self._core.database.read(lambda cursor: fetch(cursor, list(ranked)))
+        there = [memories[row] for row in ranked if row in memories]
+        out = await self._core.run(self._leave_out, there, reading)
+        dropped = {
+            each.row_id: DroppedHit(memories[each.row_id].memory_id, each.reason, ranked[each.row_id].score)
+            for each in out
+        }
+        return replace(
+            before,
+            rows=np.append(
+                before.rows, np.array([hit.row_id for hit in new if hit.row_id in memories], dtype=np.int64)
+            ),
+            ranked=ranked,
+            dropped=dropped,
+            total=before.total if before.depth else ranking.total,
+            depth=depth if depth <= len(ranking.hits) and depth < PAGED else None,
+        )
 
     def _most_recalled(self, matches: NDArray[np.int64], recalled: Mapping[int, int]) -> NDArray[np.int64]:
         """Of those recalled as often the newest first."""
@@ -252,9 +270,9 @@ class Search:
         out = {each.row_id: each.reason for each in self._leave_out([found[hit.row_id] for hit in hits], reading)}
         kept = [hit for hit in hits if hit.row_id not in out][: request.limit]
         last = hits.index(kept[-1]) if len(kept) == request.limit else len(hits)
-        whole = [_hit(hit, found[hit.row_id], explain=request.explain) for hit in kept]
+        whole = [make_hit(hit, found[hit.row_id], explain=request.explain) for hit in kept]
         return SearchResponse(
-            results=whole if request.include_context else [_without_context(hit) for hit in whole],
+            results=whole if request.include_context else [without_context(hit) for hit in whole],
             total_matches=total,
             search_time_ms=0.0,
             answerable=self._judge.probability(reading.text, self._core.calibrated(whole)) if whole else None,
@@ -286,6 +304,16 @@ class Search:
         return self._core.ranker.allows(chosen, row.row_id)
 
 
+def _page_end(found: Found, start: int, limit: int) -> int:
+    """Behind so many rows that are not left out."""
+    end = start
+    kept = 0
+    while end < len(found.rows) and kept < limit:
+        kept += int(found.rows[end]) not in found.dropped
+        end += 1
+    return end
+
+
 def _check(request: SearchRequest) -> None:
     if request.query is None:
         if request.where is None:
@@ -304,14 +332,6 @@ def _check(request: SearchRequest) -> None:
 def _fields(request: SearchRequest) -> list[str] | None:
     """Of the text index."""
     return ["data" if name == "text" else name for name in request.fields] if request.fields is not None else None
-
-
-def _facet(name: FacetName, counts: Mapping[str, int], missing: int) -> Facet:
-    if name == "month":
-        ordered = sorted(counts.items(), reverse=True)
-    else:
-        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Facet(name, [FacetCount(*pair) for pair in ordered[:FACET_VALUES]], len(counts), missing)
 
 
 def select(owner: str, filters: SearchFilters) -> Selection:
@@ -344,53 +364,3 @@ def _told(reading: Reading) -> QueryReading:
         excluded=list(reading.excluded),
         times=[TimeReading(text, period.start, period.end) for text, period in periods],
     )
-
-
-def _measure(reading: Reading) -> Closeness | None:
-    """`query_reading.closeness` to the nearest of the times, for many events at once; None where there is no time."""
-    periods = [time.period for time in reading.times if time.period is not None]
-    bounds = [
-        (
-            moments.microseconds(period.start) if period.start is not None else None,
-            moments.microseconds(period.end) if period.end is not None else None,
-        )
-        for period in periods
-    ]
-
-    def measure(event_us: NDArray[np.int64]) -> NDArray[np.float64]:
-        best = np.zeros(len(event_us))
-        for start, end in bounds:
-            early = np.maximum(start - event_us, 0) if start is not None else 0
-            late = np.maximum(event_us - end, 0) if end is not None else 0
-            length = end - start + 1 if start is not None and end is not None else DAY_US
-            best = np.maximum(best, np.exp2(-(early + late) / length))
-        return best
-
-    return measure if bounds else None
-
-
-def _hit(ranked: Ranked, row: MemoryRow, *, explain: bool) -> SearchHit:
-    content = row.content()
-    return SearchHit(
-        memory_id=row.memory_id,
-        relevance_score=ranked.score,
-        content=msgspec.structs.replace(content, context={}),
-        context=content.context,
-        tags=list(row.tags),
-        event_at=row.event_at,
-        text_score=ranked.text_score,
-        vector_score=ranked.vector_score,
-        cosine=ranked.cosine,
-        mark=row.mark,
-        explanation=_explanation(ranked) if explain else None,
-        valid_to=row.valid_to,
-        superseded_by=row.superseded_by,
-    )
-
-
-def _without_context(hit: SearchHit) -> SearchHit:
-    return msgspec.structs.replace(hit, context=None)
-
-
-def _explanation(ranked: Ranked) -> HitExplanation:
-    return HitExplanation([SignalShare(name, share) for name, share in ranked.signals])

@@ -15,11 +15,12 @@ import tantivy
 from lukhasd.memory.words import Analyser
 
 LOG = logging.getLogger(__name__)
-FORMAT = 3
+FORMAT = 4
 """Raised when the schema or the analyser changes: an index of another format is rebuilt."""
 FIELDS = ("data", "context", "tags")
 SAID, AROUND, FACT = "said", "around", "fact"
-"""For filters: the memory's text word for word, each text of its context and tags, and what is known of it."""
+"""For filters: the memory's text and each text of its context and tags, all as `spell` gives them, and what is known
+of it."""
 FOOTER = struct.Struct("<II")
 FOOTER_MAGIC = 1337
 

@@ -26,12 +26,12 @@ import tantivy
 from lukhas_sdk.paths import write_private
 from lukhasd.memory import conditions
 from lukhasd.memory.catalogue import Entry, Mask, Rows, Selection
-from lukhasd.memory.expression import Node
+from lukhasd.memory.expression import Node, Not
 from lukhasd.memory.item import SearchText
 from lukhasd.memory.moments import microseconds
 from lukhasd.memory.tail import Statistics, Tail, Term
 from lukhasd.memory.text_files import AROUND, FACT, FIELDS, FORMAT, SAID, State, make_index, open_index, read_state
-from lukhasd.memory.words import Analyser
+from lukhasd.memory.words import Analyser, spell
 
 SUPERSEDED = "superseded"
 SINGLE_TERMS = 1_000
@@ -186,27 +186,19 @@ class TextIndex:
         best = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         return dict(best), count + len(tail)
 
-    def passing(self, owner: str, where: Node) -> Rows:
-        """All memories of the owner that the expression holds of, and perhaps some of others; in no order."""
+    def passes(self, owner: str, where: Node, size: int) -> Mask:
+        """Whether the expression holds of each row number below `size`: right for the owner's memories alone."""
         with self._lock:
             searcher, hidden, unwritten = self._searcher, tuple(self._hidden), list(self._unwritten.items())
-        tail = [row for row, seen in unwritten if conditions.holds(where, seen)]
-        if not searcher.num_docs:
-            return as_rows(tail)
-        asked = conditions.compile_node(where, searcher, self._index.schema)
-        parts = [(Occur.Must, asked), *self._owned(searcher, owner)]
-        if hidden:
-            parts.append((Occur.MustNot, self._any("row", hidden)))
-        query = _silent(Query.boolean_query(parts))
-        found = searcher.search(query, limit=searcher.num_docs, count=False)
-        numbers = searcher.fast_field_values("row", [address for _, address in found.hits])
-        return np.concatenate([np.array(numbers, dtype=np.int64), as_rows(tail)])
-
-    def passes(self, owner: str, where: Node, size: int) -> Mask:
-        """The same as a mask over row numbers below `size`, right for the owner's memories alone."""
-        rows = self.passing(owner, where)
-        mask = np.zeros(size, dtype=bool)
-        mask[rows[rows < size]] = True
+        asked = self._asked(searcher, owner, where, hidden)
+        # Each row that is read costs: of most of the memories those are read that it does not hold of.
+        most = 2 * _count(searcher, asked) > searcher.num_docs
+        rows = self._read_rows(searcher, self._asked(searcher, owner, Not(where), hidden) if most else asked)
+        mask = np.full(size, most)
+        mask[rows[rows < size]] = not most
+        for row, seen in unwritten:
+            if row < size:
+                mask[row] = conditions.holds(where, seen)
         return mask
 
     def apply(self, documents: Iterable[Document], deletions: Iterable[int]) -> None:
@@ -290,9 +282,9 @@ class TextIndex:
         if entry.valid_to is not None:
             row.add_text("state", SUPERSEDED)
             row.add_integer("valid_to", microseconds(entry.valid_to))
-        row.add_text(SAID, document.text.data)
+        row.add_text(SAID, spell(document.text.data))
         for part in document.text.around:
-            row.add_text(AROUND, part)
+            row.add_text(AROUND, spell(part))
         for fact in conditions.facts(entry, document.text):
             row.add_text(FACT, fact)
         for field in FIELDS:
@@ -359,6 +351,20 @@ class TextIndex:
         elif not chosen.include_superseded:
             yield Occur.MustNot, self._holds("state", SUPERSEDED)
 
+    def _asked(self, searcher: tantivy.Searcher, owner: str, where: Node, hidden: Sequence[int]) -> tantivy.Query:
+        asked = conditions.compile_node(where, searcher, self._index.schema)
+        parts = [(Occur.Must, asked), *self._owned(searcher, owner)]
+        if hidden:
+            parts.append((Occur.MustNot, self._any("row", hidden)))
+        return _silent(Query.boolean_query(parts))
+
+    def _read_rows(self, searcher: tantivy.Searcher, query: tantivy.Query) -> Rows:
+        if not searcher.num_docs:
+            return as_rows([])
+        found = searcher.search(query, limit=searcher.num_docs, count=False)
+        numbers = searcher.fast_field_values("row", [address for _, address in found.hits])
+        return np.array(numbers, dtype=np.int64)
+
     def _owned(self, searcher: tantivy.Searcher, owner: str) -> Iterator[tuple[tantivy.Occur, tantivy.Query]]:
         owners = [name for name, _ in searcher.terms_with_prefix("owner", "", limit=2)]
         if owners != [owner]:  # where all is one owner's, asking it of everything costs 10 ms in a million
@@ -382,6 +388,10 @@ class TextIndex:
 
 def as_rows(row_ids: Iterable[int]) -> Rows:
     return np.fromiter(row_ids, dtype=np.int64)
+
+
+def _count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    return int(searcher.search(query, limit=1, count=True).count)  # type: ignore[attr-defined]  # not in tantivy's stub
 
 
 def _silent(query: tantivy.Query) -> tantivy.Query:

@@ -20,7 +20,7 @@ from lukhas_sdk.contract.transfer import HEADER, Closing
 from lukhas_sdk.errors import ValidationError
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import arrivals, conflicts, record_check
+from lukhasd.memory import arrivals, conflicts, quarantine, record_check
 from lukhasd.memory.core import Changed, Numbers
 from lukhasd.memory.rows import aware, naive
 
@@ -251,8 +251,8 @@ def texts(record: msgspec.Struct) -> Iterator[str]:
     if type(record) is MEMORY.struct:
         for part in (record, *record.versions):  # type: ignore[attr-defined]
             yield from (getattr(part, name) for name in ("origin", "current", "data", "query") if _has(part, name))
-            yield from _strings(msgspec.json.decode(part.context))
-            yield from _strings(msgspec.json.decode(part.tags))
+            yield from quarantine.texts(msgspec.json.decode(part.context))
+            yield from quarantine.texts(msgspec.json.decode(part.tags))
 
 
 def _pages(cursor: Cursor, table: Table, owner: str) -> Iterator[list[msgspec.Struct]]:
@@ -371,16 +371,3 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 
 def _has(part: msgspec.Struct, name: str) -> bool:
     return getattr(part, name, None) is not None
-
-
-def _strings(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for name, entry in value.items():
-                yield str(name)
-                yield from _strings(entry)
-        case list():
-            for entry in value:
-                yield from _strings(entry)

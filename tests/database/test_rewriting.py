@@ -1,4 +1,4 @@
-"""A file written anew: what was deleted is nowhere in it, everything else is, and a kill in the middle loses nothing."""
+"""A file written anew: nothing of what was deleted is in it, all else is, and a kill in the middle loses nothing."""
 
 from __future__ import annotations
 

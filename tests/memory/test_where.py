@@ -20,13 +20,17 @@ from lukhas_sdk.contract.memory import (
     SearchHit,
     SearchRequest,
     StoreRequest,
+    WhyRequest,
 )
 from lukhas_sdk.errors import ValidationError
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.expression import parse
 from lukhasd.memory.words import Analyser
 
-WORDS = ["budget", "meeting", "cat", "dog", "C#", "C++", "spare", "key", "notes.md", "Zürich", "2025"]
+WORDS = [
+    "budget", "budget.", "meeting,", "key;", "meeting", "cat", "dog", "C#", "C++", "spare", "key", "notes.md", "Zürich",
+    "2025",
+]  # fmt: skip
 SPEAKERS = ["Ana", "ben", "Ana Lopez", ""]
 SOURCES = ["notes.md", "chat", ""]
 TAGS = ["work", "Home", "two words"]
@@ -69,7 +73,10 @@ memories = st.lists(
 def pieces(text: str) -> list[str]:
     """Words and symbols; written apart from the analyser that is under test."""
     plain = text.lower().replace("ü", "u").replace("ã", "a")
-    return re.findall(r"\w+|[^\w\s]", plain)
+    for sign in ",;:!?()\"'-":
+        plain = plain.replace(sign, " ")
+    parts = [part.rstrip(".") for part in plain.split()]
+    return [piece for part in parts for piece in re.findall(r"\w+|[^\w\s]", part)]
 
 
 def texts(memory: StoreRequest, *, said: bool) -> list[str]:
@@ -184,12 +191,16 @@ OWNERS = count()
 async def keep(
     store: MemoryStore, given: list[StoreRequest], *, committed: bool
 ) -> tuple[str, dict[str, StoreRequest]]:
-    """A new owner of these memories, and the memories by their ids; those that are equal are there once."""
+    """A new owner of these memories, and the memories by their ids; of those that are equal the first stays."""
     owner = f"owner {next(OWNERS)}"
     ids = (await store.import_items(owner, given)).memory_ids
     if committed:
         await store.core.commit_text()
-    return owner, {name: memory for name, memory in zip(ids, given, strict=True) if name is not None}
+    kept: dict[str, StoreRequest] = {}
+    for name, memory in zip(ids, given, strict=True):
+        if name is not None:
+            kept.setdefault(name, memory)
+    return owner, kept
 
 
 async def pages(store: MemoryStore, owner: str, request: SearchRequest) -> list[SearchHit]:
@@ -334,6 +345,22 @@ async def test_symbols_tell_words_apart(store: MemoryStore, make_memory: Any) ->
     assert alone.relevance_score < 0.6
 
 
+async def test_punctuation_between_words_does_not_tell_them_apart(store: MemoryStore, make_memory: Any) -> None:
+    for text in (
+        "A spare, key: the well-known one.",
+        "Built on .NET; don’t ask R&D about node.js",
+        "the net, and R, D",
+    ):
+        await store.store("ada", make_memory(text))
+    for _ in range(2):
+        for where, total in (
+            ('"spare key"', 1), ('"key, the"', 1), ('"well known one"', 1), ('"don\'t ask"', 1), (".NET", 1),
+            ("net", 2), ('"R&D"', 1), ('"R D"', 1), ('"node js"', 0), ("node.js", 1), ('"one."', 1), ('"net and"', 1),
+        ):  # fmt: skip
+            assert (await store.search("ada", SearchRequest(where=where))).total_matches == total, where
+        await store.core.commit_text()
+
+
 async def test_words_found_as_they_stand_come_first(store: MemoryStore, make_memory: Any) -> None:
     for text in (
         "red under blue pot pot blue the",
@@ -370,6 +397,15 @@ async def test_pages_do_not_move_when_something_is_stored(store: MemoryStore, ma
             cursor = page.next_cursor
         assert [hit.memory_id for hit in seen] == [hit.memory_id for hit in whole]
         await store.delete("ada", str(added.memory_id))
+
+
+async def test_why_says_that_an_expression_does_not_hold(store: MemoryStore, make_memory: Any) -> None:
+    note = str((await store.store("ada", make_memory("note one", tags=["work"]))).memory_id)
+    kept, left = [await store.why("ada", WhyRequest(note, "note", where=where)) for where in ("tag:work", "-tag:work")]
+    assert (kept.rank, kept.left_out_by) == (1, [])
+    assert (left.rank, left.left_out_by) == (None, ["where does not hold of it"])
+    with pytest.raises(ValidationError, match="where, column 1"):
+        await store.why("ada", WhyRequest(note, "note", where="OR"))
 
 
 async def test_the_most_recalled_come_first(store: MemoryStore, make_memory: Any) -> None:

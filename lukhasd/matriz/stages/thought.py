@@ -16,9 +16,9 @@ from lukhas_sdk.errors import ModuleTimeout
 from lukhasd.guardian import Guardian
 from lukhasd.matriz import extractive, grounded, sentences
 from lukhasd.matriz.confidence import Confidence
-from lukhasd.memory.folds import Interaction
 from lukhasd.matriz.stages.attention import Focus
 from lukhasd.matriz.stages.memory import Recollection
+from lukhasd.memory.folds import Interaction
 from lukhasd.memory.words import FUNCTION_WORDS, Analyser
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import Embedder, EmbedderError
@@ -91,8 +91,8 @@ class Thinker:
             if self.models.on_failure == "error":
                 raise ModuleTimeout(
                     f"the language model failed: {error}",
-                    hint="see: lukhas model test; or quote memory instead: lukhas config set model.on_failure extractive, "
-                    "then lukhas daemon restart",
+                    hint="see: lukhas model test; or quote memory instead: lukhas config set model.on_failure"
+                    " extractive, then lukhas daemon restart",
                     details={"module": "language_model", "kind": error.kind},
                 ) from error
             draft = quoted or await self._extract(request, recollection, focus)
