@@ -21,7 +21,11 @@ docs:
 # Run the benchmarks on the data in a folder.
 bench data:
     python tests/benchmarks/bench_locomo.py --data {{data}}/memory/locomo-dev.json.gz
+    python tests/benchmarks/bench_beam.py --data {{data}}/memory/beam-100k-dev --chats 5
+    python tests/benchmarks/bench_cranfield.py --data {{data}}/memory/cranfield
+    python tests/benchmarks/bench_supersession.py --data {{data}}/memory/fact-update-dev.jsonl.gz
     python tests/benchmarks/bench_guardian_shell.py {{data}}/guardian/shell.jsonl.gz
+    for bench in time gate cascade kill scale; do python tests/benchmarks/bench_$bench.py; done
 
 # What continuous integration runs.
 ci:
