@@ -11,7 +11,7 @@ from typing import Any
 
 from lukhas_sdk.contract.memory import ListParams, SearchRequest
 
-ROUNDS = 20
+ROUNDS = 10
 CHILD = """
 import asyncio, sys
 from pathlib import Path

@@ -83,9 +83,9 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(home: Any) -> None:
     failure: LukhasError | None = None
     with wait_until_ready(home) as client:
         for number in range(400):
-            text = f"Note {number}: " + " ".join(str(number * place % 9973) for place in range(4000))
+            text = f"Note {number}: " + " ".join(f"word{number * place % 9973}" for place in range(4000))
             try:
-                acknowledged.append(client.memory.store(text[:20_000]).memory_id)
+                acknowledged.append(str(client.memory.store(text[:20_000]).memory_id))
             except LukhasError as error:
                 failure = error
                 break
