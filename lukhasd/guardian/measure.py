@@ -23,6 +23,7 @@ import msgspec
 from lukhas_sdk.contract.guardian import ActionType, GuardianAction
 from lukhas_sdk.settings import GuardianSettings
 from lukhasd.guardian.guardian import Guardian, Measured
+from lukhasd.guardian.policy import Rule
 from lukhasd.records.metrics import Metrics
 
 BUDGET_S = 60.0
@@ -57,13 +58,17 @@ def measure(data_dir: Path) -> dict[str, Measured]:
     for pack, file, action_type in SOURCES:
         for row in rows(data_dir / file):
             found = guardian.find(GuardianAction(action_type, row.text or row.command), budget_s=BUDGET_S)
-            names = {match.rule.name for match in found if match.severity == match.rule.severity}
-            for name in names:
-                if name.startswith(f"{pack}."):
-                    fired[name] += 1
-                    harmful[name] += row.y
+            own = [match for match in found if match.severity == match.rule.severity and belongs(match.rule, pack)]
+            for name in {match.rule.name for match in own}:
+                fired[name] += 1
+                harmful[name] += row.y
     guardian.close()
     return {name: Measured(fired[name], harmful[name]) for name in sorted(fired)}
+
+
+def belongs(rule: Rule, pack: str) -> bool:
+    """Whether `rule` is measured on the data of `pack`; rules on commands stand in many packs and share theirs."""
+    return bool(rule.shell) if pack == "shell" else rule.name.startswith(f"{pack}.")
 
 
 def main() -> int:

@@ -1,83 +1,98 @@
-"""How well the guardian tells destructive shell commands from harmless ones.
+"""How well the guardian's shell rules tell destructive commands from harmless ones.
 
-    python tests/benchmarks/bench_guardian_shell.py DATA [--all] [--small]
+    python tests/benchmarks/bench_guardian_shell.py DATA [--part dev|held|all] [--small]
 
-DATA is `shell.jsonl.gz`: rows of src, command, y (1 destructive), from NL2Bash, tldr-pages, Atomic Red Team and
-fixtures of a command guard. By default the third that was held out when the rules were written is judged (seed 7);
-`--all` judges every row, `--small` the first 400 of them. A command counts as stopped unless it is APPROVED.
+DATA is `shell.jsonl.gz` (or the folder above it): rows of src, command, y (1 destructive), from NL2Bash, tldr-pages,
+Atomic Red Team and fixtures of a command guard. Rows are split by a hash of the command: a third is held out, the
+rest is what rules are written on. The project's own cases (`tests/data/shell_cases.jsonl`) are judged as well.
+A command counts as caught unless it is APPROVED at the level STRICT. `--small` judges the first 400 rows.
 
 The labels set a ceiling: NL2Bash and tldr-pages count as harmless whatever they do (`sudo mkfs.ext4 /dev/sdb1`,
-`gh repo delete`), and Atomic Red Team counts as destructive down to `date` and `env`.
+`dropdb name`), and Atomic Red Team counts as destructive down to `date` and `env`.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import json
-import random
 import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
+from time import perf_counter
 
-from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
-from lukhas_sdk.settings import GuardianSettings
-from lukhasd.guardian import Guardian
-from lukhasd.records.metrics import Metrics
+from lukhas_sdk.contract.guardian import ActionType
+from lukhasd.guardian.detectors.shell import ShellDetector
+from lukhasd.guardian.findings import Subject
+from lukhasd.guardian.normalise import unfold
+from lukhasd.guardian.policy import load_policy
+from lukhasd.guardian.verdict import TABLE
 
-SEED = 7
 SMALL_ROWS = 400
-DECISIONS = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
+DECISIONS = ("APPROVED", "REVIEW", "REJECTED")
+CASES = Path(__file__).parents[1] / "data" / "shell_cases.jsonl"
+Row = tuple[str, int, str, ActionType]
+Counts = dict[tuple[str, int], Counter[str]]
 
 
-def f1(counts: dict[tuple[str, int], Counter[str]], sources: set[str]) -> tuple[float, float, float]:
-    """Precision, recall and F1 of stopping, over the rows of `sources`."""
-    stopped = {0: 0, 1: 0}
+def held(command: str) -> bool:
+    return int(hashlib.sha256(command.encode()).hexdigest(), 16) % 3 == 0
+
+
+def scores(counts: Counts, sources: set[str]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of catching, over the rows of `sources`."""
+    caught = {0: 0, 1: 0}
     positives = 0
     for (source, label), counter in counts.items():
         if source in sources:
-            stopped[label] += counter.total() - counter["APPROVED"]
+            caught[label] += counter.total() - counter["APPROVED"]
             positives += label * counter.total()
-    precision = stopped[1] / max(1, stopped[0] + stopped[1])
-    recall = stopped[1] / max(1, positives)
+    precision = caught[1] / max(1, caught[0] + caught[1])
+    recall = caught[1] / max(1, positives)
     return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--part", choices=("dev", "held", "all"), default="held")
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     path = options.data / "guardian" / "shell.jsonl.gz" if options.data.is_dir() else options.data
     with gzip.open(path, "rt") as lines:
-        rows = [json.loads(line) for line in lines]
-    random.Random(SEED).shuffle(rows)
-    rows = rows if options.all else rows[: len(rows) // 3]
+        read = [json.loads(line) for line in lines]
+    rows: list[Row] = [(row["src"], row["y"], row["command"], "shell_command") for row in read]
+    rows = [row for row in rows if options.part == "all" or held(row[2]) == (options.part == "held")]
     rows = rows[:SMALL_ROWS] if options.small else rows
+    for line in CASES.read_text("utf-8").splitlines():
+        case = json.loads(line)
+        rows.append(("own cases", int(case["expected"] == "caught"), case["command"], case["type"]))
 
-    guardian = Guardian.open(settings=GuardianSettings(), policy_dir=Path("/nonexistent"), metrics=Metrics())
-    counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-    durations: list[float] = []
-    for row in rows:
-        verdict = guardian.judge(ValidateRequest(GuardianAction("shell_command", row["command"])))
-        counts[row["src"], row["y"]][verdict.decision] += 1
-        durations.append(verdict.duration_ms)
-    guardian.close()
+    detector = ShellDetector(load_policy(Path("/nonexistent")))
+    counts: Counts = defaultdict(Counter)
+    durations_ms: list[float] = []
+    for source, label, command, action_type in rows:
+        started = perf_counter()
+        found = detector.find(Subject(action_type, unfold(command), lambda: None))
+        decisions = [TABLE["STRICT"][match.severity] for match in found]
+        durations_ms.append((perf_counter() - started) * 1000)
+        counts[source, label][max(decisions, key=DECISIONS.index, default="APPROVED")] += 1
 
     print(f"{'source':<18}{'label':<14}" + "".join(f"{name:>13}" for name in DECISIONS))
     for (source, label), counter in sorted(counts.items()):
         name = "destructive" if label else "harmless"
         print(f"{source:<18}{name:<14}" + "".join(f"{counter[decision]:>13}" for decision in DECISIONS))
-    everything = {source for source, _ in counts}
-    for title, sources in (("all rows", everything), ("fixtures", {"dcg_fixture"})):
-        precision, recall, score = f1(counts, sources)
+    given = {source for source, _ in counts} - {"own cases"}
+    for title, sources in (("all rows", given), ("fixtures", {"dcg_fixture"}), ("own cases", {"own cases"})):
+        precision, recall, score = scores(counts, sources)
         print(f"{title}: precision {precision:.3f}, recall {recall:.3f}, F1 {score:.3f}")
-    harmless = [counter for (_, label), counter in counts.items() if not label]
-    total = sum(counter.total() for counter in harmless)
+    manuals = [counts[source, 0] for source in ("nl2bash", "tldr")]
+    total = max(1, sum(counter.total() for counter in manuals))
     for decision in ("REVIEW", "REJECTED"):
-        print(f"harmless commands {decision}: {sum(c[decision] for c in harmless) / max(1, total):.2%} of {total}")
-    print(f"time per verdict: median {statistics.median(durations):.2f} ms, largest {max(durations):.1f} ms")
+        share = sum(counter[decision] for counter in manuals) / total
+        print(f"NL2Bash and tldr-pages {decision}: {share:.2%} of {total}")
+    print(f"time per command: median {statistics.median(durations_ms):.2f} ms, largest {max(durations_ms):.1f} ms")
 
 
 if __name__ == "__main__":
