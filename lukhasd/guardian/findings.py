@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lukhas_sdk.contract.guardian import ActionType, Severity
+from lukhas_sdk.contract.guardian import ActionType, DetectorName, Severity
 from lukhasd.guardian.normalise import FoundIn, Views
 from lukhasd.guardian.policy import Rule
+
+MAX_FINDINGS = 200
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Subject:
     type: ActionType
     views: Views
     check: Callable[[], None]
+    intent: str | None = None
+    """What the user asked for, where the caller says it."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,20 @@ class Match:
     severity: Severity
     found_in: FoundIn = "plain"
     note: str | None = None
+    category: str | None = None
+    """The hazard that a classifier sees; None: the rule's."""
+    probability: float | None = None
+    threshold: float | None = None
+    """A classifier's probability, and what it was held against."""
+    detector: DetectorName = "rule"
+    doubted: bool = False
+    """Whether the classifier finds unlikely what a pattern is sure of; `severity` is then the lowered one."""
 
 
 class Detector(Protocol):
     """Looks for one kind of thing. It may raise: the guardian then rejects."""
 
     def find(self, subject: Subject) -> Iterable[Match]: ...
+
+
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")

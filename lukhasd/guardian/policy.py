@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -24,6 +25,8 @@ from lukhasd.guardian.patterns import compile_bounded, compile_pattern
 Framework = Literal["constitutional", "deontological", "consequentialist", "utilitarian", "virtue", "care"]
 ACTION_TYPES: tuple[str, ...] = get_args(ActionType)
 MAX_PACK_BYTES = 500_000
+ALLOW_FILE = "allow.toml"
+"""The list of allowed values, which is no pack: see `allowlist.Allowlist`."""
 
 
 class ShellRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +36,8 @@ class ShellRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alternatives, one of each of which must be given; any flag of `without` spares the command. `argument` must be
     found in an operand, as written or as a normalised path; `text` in the whole command; `environment` in an
     assignment before it; `writes` (with > or >>, `truncates` only >) in a redirection's target; `piped_from` is a
-    program upstream, `substitutes` one inside a substitution among the words. `structure` names a shape of the
-    whole text: fork_bomb, computed_program, downloaded_code or unparsable.
+    program upstream or the whole of its command, `substitutes` one inside a substitution among the words. `structure`
+    names a shape of the whole text: fork_bomb, computed_program, downloaded_code or unparsable.
     """
 
     program: str | None = None
@@ -56,7 +59,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `anchors`: at least one of these lower-case strings is in every match, which spares most searches.
     `check` names a function that must confirm a match (`luhn`, `iban`, `entropy` …). A group called `value` bounds
-    the finding, else the whole match does. `remedy` is a condition that the caller can fulfil. `mention` is the
+    the finding, else the whole match does. `near`: one of these lower-case words must stand on the line or close to
+    the match. `label` is what a redaction puts in its place, else the id in capitals. `note_in`: types of action in
+    which a finding is a mere note (severity low). `remedy` is a condition that the caller can fulfil. `mention` is the
     severity when the match stands in quotation marks in a text that talks about such things. A match is at most 512
     characters long, or 4,096 where the rule is `long`.
     """
@@ -71,11 +76,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchors: list[str] = []
     check: str | None = None
     masked: bool = False
+    near: list[str] = []
+    label: str | None = None
+    note_in: list[ActionType] = []
     remedy: str | None = None
+    undertake: bool = False
+    """The remedy is something to do later, which the caller can undertake; else the content must change."""
     mention: Severity | None = None
     views: Literal["all", "plain"] = "all"
     long: bool = False
     shell: list[ShellRule] = []
+    detector: Literal["intent"] | None = None
+    """What applies a rule that has neither: `intent` compares the content with what was asked for."""
     name: str = ""
     """`<pack>.<id>`, set when the pack is loaded."""
 
@@ -85,6 +97,7 @@ class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     text: str
     type: ActionType
+    intent: str | None = None
     fires: str | None = None
     silent: str | None = None
     decision: Decision | None = None
@@ -155,38 +168,59 @@ class Policy:
 
 def read_pack(raw: bytes, *, path: str, origin: Literal["built-in", "user"]) -> Pack:
     """A pack from its file's bytes; raises ValidationError that names the file, the field and the way out."""
+    pack = parse_pack(raw, path=path, origin=origin)
+    for problem in rule_problems(pack):
+        raise problem
+    return pack
+
+
+def parse_pack(raw: bytes, *, path: str, origin: Literal["built-in", "user"]) -> Pack:
+    """A pack whose fields are right; what its rules say together is looked at by `rule_problems`."""
     if len(raw) > MAX_PACK_BYTES:
         raise ValidationError(f"{path} is larger than {MAX_PACK_BYTES} bytes", field=path, hint="split it into packs")
     try:
         file = msgspec.convert(tomllib.loads(raw.decode("utf-8")), PackFile)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValidationError(
             f"{path} is not valid TOML: {error}", field=path, hint="mend or remove the file"
         ) from None
     except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at ")
+        field = place.strip("`").removeprefix("$.")
         raise ValidationError(
-            f"{path}: {error}", field=path, hint="compare with a built-in pack: lukhas guardian policy show"
+            f"{path}: {message}{f' in {field}' if field else ''}",
+            field=f"{path}: {field}" if field else path,
+            hint="compare with the example: lukhas guardian policy example",
         ) from None
-    rules: list[Rule] = []
-    for rule in file.rule:
-        where = f"{path}: rule {rule.id}"
+    rules = [
+        msgspec.structs.replace(rule, name=f"{file.name}.{rule.id}", applies_to=rule.applies_to or file.applies_to)
+        for rule in file.rule
+    ]
+    return Pack(msgspec.structs.replace(file, rule=rules), origin, path)
+
+
+def rule_problems(pack: Pack) -> Iterator[ValidationError]:
+    """What is wrong with the rules of `pack`, their patterns aside."""
+    seen: set[str] = set()
+    for rule in pack.rules:
+        where = f"{pack.path}: rule {rule.id}"
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", rule.id):
-            raise ValidationError(f"{where}: the id must be lower-case words", field=where, hint="such as force_push")
-        if any(rule.id == other.id for other in rules):
-            raise ValidationError(f"{where}: the id is there twice", field=where, hint="rename one of the two")
-        if (rule.pattern is None) == (not rule.shell):
-            raise ValidationError(f"{where}: needs either pattern or shell", field=where, hint="give one of the two")
+            yield ValidationError(f"{where}: the id must be lower-case words", field=where, hint="such as force_push")
+        if rule.id in seen:
+            yield ValidationError(f"{where}: the id is there twice", field=where, hint="rename one of the two")
+        seen.add(rule.id)
+        if [rule.pattern is not None, bool(rule.shell), rule.detector is not None].count(True) != 1:
+            yield ValidationError(
+                f"{where}: needs either pattern or shell", field=where, hint="give one of the two (or a detector)"
+            )
         if rule.check is not None and rule.check not in CHECKS:
-            raise ValidationError(
+            yield ValidationError(
                 f"{where}: there is no check called {rule.check}", field=where, hint=f"one of {', '.join(CHECKS)}"
             )
-        applies_to = rule.applies_to or file.applies_to
-        if not applies_to:
-            raise ValidationError(
+        if not rule.applies_to:
+            yield ValidationError(
                 f"{where}: applies to nothing", field=where, hint=f"applies_to = some of {', '.join(ACTION_TYPES)}"
             )
-        rules.append(msgspec.structs.replace(rule, name=f"{file.name}.{rule.id}", applies_to=applies_to))
-    return Pack(msgspec.structs.replace(file, rule=rules), origin, path)
 
 
 def compile_rules(packs: tuple[Pack, ...]) -> dict[str, re.Pattern[str]]:
@@ -212,27 +246,35 @@ def patterns_of(rule: Rule) -> list[str]:
     return [pattern for pattern in found if pattern is not None]
 
 
-def load_policy(policy_dir: Path) -> Policy:
-    """The built-in packs with the user's on top, all checked but for their tests."""
+def load_policy(policy_dir: Path, *, candidate: Pack | None = None) -> Policy:
+    """The built-in packs with the user's on top, all checked but for their tests. A `candidate` is put in the place of
+    the user's pack of its name."""
     packs: dict[str, Pack] = {}
     folder = resources.files("lukhasd.guardian") / "packs"
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".toml"):
             pack = read_pack(entry.read_bytes(), path=str(entry), origin="built-in")
             packs[pack.name] = pack
-    for path in sorted(policy_dir.glob("*.toml")) if policy_dir.is_dir() else ():
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise ValidationError(
-                f"{path} cannot be read: {error.strerror}", field=str(path), hint="mend its permissions or remove it"
-            ) from error
-        pack = read_pack(raw, path=str(path), origin="user")
+    files = sorted(policy_dir.glob("*.toml")) if policy_dir.is_dir() else []
+    users = [read_file(path) for path in files if path.name != ALLOW_FILE]
+    if candidate is not None:
+        users = [*(pack for pack in users if pack.name != candidate.name), candidate]
+    for pack in users:
         if (below := packs.get(pack.name)) and pack.file.extends:
             pack = extend(below, pack)
         packs[pack.name] = pack
     ordered = tuple(packs.values())
     return Policy(ordered, compile_rules(ordered))
+
+
+def read_file(path: Path) -> Pack:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValidationError(
+            f"{path} cannot be read: {error.strerror}", field=str(path), hint="mend its permissions or remove it"
+        ) from error
+    return read_pack(raw, path=str(path), origin="user")
 
 
 def extend(below: Pack, above: Pack) -> Pack:

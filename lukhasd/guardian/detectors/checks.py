@@ -1,23 +1,26 @@
-"""What confirms that a match is what it looks like: check digits and randomness."""
+"""What confirms that a match is what it looks like: check digits and randomness, by the name that a rule gives."""
 
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 import zlib
-from collections import Counter
 from collections.abc import Callable
 
-PLACEHOLDER = re.compile(
-    r"(?i)example|placeholder|changeme|change_me|your[_-]?|x{4,}|\*{3,}|<[^>]{1,60}>|\$\{|\{\{|redacted|dummy|sample|"
-    r"_here\b|^(?:new|secure|my|some|old|the)[_-]|^(?:password|secret|token|none|null|true|false|test|string|env|os\.|getenv|process\.)|\.\.\."
-)
+from lukhasd.guardian.detectors import numbers, values
+from lukhasd.guardian.detectors.assignments import STUB, assigned_password, assigned_secret
+from lukhasd.guardian.detectors.candidates import Candidate
+from lukhasd.guardian.detectors.numbers import iban, luhn
+from lukhasd.guardian.detectors.values import entropy_bits, kinds, random_looking, stands_in
+
+__all__ = ["BASE62", "CHECKS", "entropy_bits", "iban", "luhn"]
+
 ORDINARY = re.compile(
     r"(?i)\d{1,4}(?:st|nd|rd|th|am|pm|km|kg|eur|usd|gb|mb|h|min)|https?:.*|[a-z]+[!?]+|[a-z]+_[a-z_]+|"
     r".*\.(?:txt|md|pdf|py|kdbx)|\w+@[\w.]+"
 )
 """What has letters and digits or marks and is no password."""
+PUBLIC = re.compile(r"(?i)public|publish|\bpk_(?:live|test)_")
 SEED_WORDS = (12, 15, 18, 21, 24)
 NOT_IN_SEEDS_LIST = """
 the and was were are for from had has have his its our their him but not did does been being went which would could
@@ -29,30 +32,18 @@ NOT_IN_SEEDS = frozenset(NOT_IN_SEEDS_LIST.split())
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def entropy_bits(text: str) -> float:
-    """Shannon entropy per character, in bits (Shannon 1948, eq. for H of a discrete source)."""
-    total = len(text)
-    return -sum(n / total * math.log2(n / total) for n in Counter(text).values()) if total else 0.0
-
-
-def random_looking(value: str) -> bool:
-    """High entropy and no placeholder: a generated secret rather than a word."""
-    return len(value) >= 16 and entropy_bits(value) >= 3.2 and not PLACEHOLDER.search(value)
-
-
 def password_like(value: str) -> bool:
     """At least eight characters of three kinds, or a random-looking value; words and placeholders are not."""
-    if PLACEHOLDER.search(value):
+    if stands_in(value) or values.refers(value):
         return False
-    kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9]"))
-    return (len(value) >= 8 and kinds >= 3 and entropy_bits(value) >= 2.5) or random_looking(value)
+    return (len(value) >= 8 and kinds(value) >= 3 and entropy_bits(value) >= 2.5) or random_looking(value)
 
 
 def plain_password(value: str) -> bool:
     """Letters together with digits or marks, as no word of a sentence has; placeholders, dates and amounts are not."""
     bare = value.strip(".!?")
     mixed = re.search(r"[A-Za-z]", bare) and re.search(r"[0-9@#$%^&*_+=!]", bare)
-    return len(bare) >= 6 and mixed is not None and not PLACEHOLDER.search(bare) and not ORDINARY.fullmatch(bare)
+    return len(bare) >= 6 and mixed is not None and not stands_in(bare) and not ORDINARY.fullmatch(bare)
 
 
 def seed_phrase(value: str) -> bool:
@@ -72,30 +63,12 @@ def _seed_words(words: list[str]) -> bool:
 
 
 def not_placeholder(value: str) -> bool:
-    return not PLACEHOLDER.search(value)
+    return not stands_in(value)
 
 
-def luhn(value: str) -> bool:
-    """ISO/IEC 7812-1 annex B over 13 to 19 digits that are not all the same."""
-    digits = [int(c) for c in value if c.isdigit()]
-    if not 13 <= len(digits) <= 19 or len(set(digits)) < 2:
-        return False
-    doubled = [d if i % 2 == 0 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0
-
-
-def iban(value: str) -> bool:
-    """ISO 13616: the rearranged number modulo 97 is 1."""
-    compact = re.sub(r"[\s-]", "", value).upper()
-    if not 15 <= len(compact) <= 34:
-        return False
-    return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
-
-
-def social_security(value: str) -> bool:
-    """Numbers that the US administration can issue: no area 000, 666 or 9xx, no group 00, no serial 0000."""
-    area, group, serial = value[:3], value[4:6], value[7:]
-    return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+def hard_to_guess(value: str) -> bool:
+    """No placeholder and no reference: what stands where only a password can stand."""
+    return not stands_in(value) and not values.refers(value)
 
 
 def public_address(value: str) -> bool:
@@ -105,33 +78,97 @@ def public_address(value: str) -> bool:
         return False
 
 
-def phone(value: str) -> bool:
-    """8 to 15 digits (E.164), not all alike."""
-    digits = re.sub(r"\D", "", value)
-    return 8 <= len(digits) <= 15 and len(set(digits)) > 2
+def address(value: str) -> bool:
+    """An IPv4 or IPv6 address that belongs to one machine: no unspecified, loopback or netmask."""
+    try:
+        found = ipaddress.ip_address(value.strip("[]"))
+    except ValueError:
+        return False
+    return not (found.is_unspecified or found.is_loopback or value.startswith(("255.", "0.")))
 
 
 def github(value: str) -> bool:
-    """GitHub's tokens end in a CRC-32 of the rest, in base 62 with six digits."""
+    """GitHub's tokens end in a CRC-32 of the rest, in base 62 with six digits; older and made-up ones do not."""
     body = value.split("_", 1)[-1]
     number, digits = zlib.crc32(body[:-6].encode()), ""
     for _ in range(6):
         number, digit = divmod(number, 62)
         digits = BASE62[digit] + digits
-    return digits == body[-6:] or (len(body) == 36 and random_looking(body))
+    return digits == body[-6:] or (len(body) == 36 and values.token_like(value))
 
 
-CHECKS: dict[str, Callable[[str], bool]] = {
-    "entropy": random_looking,
-    "password": password_like,
-    "plain_password": plain_password,
-    "seed_phrase": seed_phrase,
-    "bare_seed_phrase": bare_seed_phrase,
-    "not_placeholder": not_placeholder,
-    "luhn": luhn,
-    "iban": iban,
-    "ssn": social_security,
-    "public_address": public_address,
-    "phone": phone,
-    "github": github,
+def generated(candidate: Candidate) -> bool:
+    """A value that its context already names: random enough, and not in a line of a test or of documentation."""
+    value = candidate.value
+    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d", value)
+    return (
+        mixed is not None
+        and hard_to_guess(value)
+        and (values.word_share(value) < 0.6)
+        and PUBLIC.search(candidate.text, candidate.hit.start(), candidate.end) is None
+        and STUB.search(candidate.line) is None
+    )
+
+
+def given_password(candidate: Candidate) -> bool:
+    """A password given as an argument: to a program's option, a call, a statement of SQL."""
+    value = candidate.value
+    odd = re.search(r"[^A-Za-z_.-]", value) is not None or values.word_share(value) < 0.5
+    return len(value) >= 4 and odd and hard_to_guess(value) and STUB.search(candidate.line) is None
+
+
+def _of_value(check: Callable[[str], bool]) -> Callable[[Candidate], bool]:
+    return lambda candidate: check(candidate.value)
+
+
+CHECKS: dict[str, Callable[[Candidate], bool]] = {
+    "assigned_secret": assigned_secret,
+    "assigned_password": assigned_password,
+    "generated": generated,
+    "given_password": given_password,
+} | {
+    name: _of_value(check)
+    for name, check in {
+        "entropy": random_looking,
+        "password": password_like,
+        "plain_password": plain_password,
+        "seed_phrase": seed_phrase,
+        "bare_seed_phrase": bare_seed_phrase,
+        "not_placeholder": not_placeholder,
+        "hard_to_guess": hard_to_guess,
+        "token": values.token_like,
+        "github": github,
+        "public_address": public_address,
+        "address": address,
+        "luhn": luhn,
+        "iban": iban,
+        "ssn": numbers.social_security,
+        "itin": numbers.taxpayer,
+        "routing": numbers.routing,
+        "nhs": numbers.nhs,
+        "steuer_id": numbers.steuer_id,
+        "nir": numbers.nir,
+        "dni": numbers.dni,
+        "codice_fiscale": numbers.codice_fiscale,
+        "bsn": numbers.bsn,
+        "cpf": numbers.cpf,
+        "cnpj": numbers.cnpj,
+        "aadhaar": numbers.aadhaar,
+        "tax_file": numbers.tax_file,
+        "medicare": numbers.medicare,
+        "resident": numbers.resident,
+        "personnummer": numbers.personnummer,
+        "hetu": numbers.hetu,
+        "pesel": numbers.pesel,
+        "national_register": numbers.national_register,
+        "ean13": numbers.ean13,
+        "nric": numbers.nric,
+        "vehicle": numbers.vehicle,
+        "imei": numbers.imei,
+        "insurance": numbers.insurance,
+        "bitcoin": numbers.bitcoin,
+        "base58check": numbers.base58check,
+        "some_digits": numbers.some_digits,
+        "phone": numbers.phone,
+    }.items()
 }
