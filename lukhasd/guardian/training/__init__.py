@@ -1,0 +1,1 @@
+"""Trains the guardian's classifier: `python -m lukhasd.guardian.training --help`."""
