@@ -7,7 +7,7 @@ _lukhas() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ "${COMP_WORDS[i]}" == -- ]] && return
         case "${at:+$at }${COMP_WORDS[i]}" in
-            process|memory|guardian|auth|identity|model|embedder|export|import|backup|restore|config|daemon|status|doctor|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian validate'|'guardian policy'|'guardian policy list'|'guardian policy show'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
+            process|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|config|daemon|status|doctor|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
         esac
     done
     case "$at:$previous" in
@@ -97,10 +97,44 @@ _lukhas() {
         'memory saved add:--limit') return ;;
         'memory saved run:--limit') return ;;
         'memory saved run:--cursor') return ;;
+        'guardian appeal:--reason') return ;;
+        'guardian appeal:--evidence') return ;;
+        'guardian appeals:--limit') return ;;
+        'guardian appeals:--cursor') return ;;
+        'guardian hook:--on-review') words='ask block' ;;
+        'guardian hook:--on-error') words='block ask allow' ;;
+        'guardian hook:--profile') words='general agent community' ;;
+        'guardian hook:--timeout') return ;;
+        'guardian pre-commit:--profile') words='general agent community' ;;
         'guardian validate:--type') words='response_generation user_input shell_command tool_call tool_output document memory_write file_write http_request message' ;;
+        'guardian validate:--profile') words='general agent community' ;;
         'guardian validate:--ethics-level') words='STRICT BALANCED PERMISSIVE' ;;
+        'guardian validate:--intent') return ;;
         'guardian validate:--context') return ;;
+        'guardian validate:--session') return ;;
+        'guardian validate:--undertake') return ;;
         'guardian validate:--file') files="yes" ;;
+        'guardian validate:--batch') return ;;
+        'guardian allow add:--reason') return ;;
+        'guardian allow add:--days') return ;;
+        'guardian allow add:--file') files="yes" ;;
+        'guardian allow add:--path') return ;;
+        'guardian log list:--decision') words='APPROVED CONDITIONAL REVIEW REJECTED' ;;
+        'guardian log list:--type') words='response_generation user_input shell_command tool_call tool_output document memory_write file_write http_request message' ;;
+        'guardian log list:--category') return ;;
+        'guardian log list:--rule') return ;;
+        'guardian log list:--session') return ;;
+        'guardian log list:--since') return ;;
+        'guardian log list:--until') return ;;
+        'guardian log list:--limit') return ;;
+        'guardian log list:--cursor') return ;;
+        'guardian judge use:--model') return ;;
+        'incidents list:--status') words='open resolved' ;;
+        'incidents list:--severity') words='low medium high critical' ;;
+        'incidents list:--since') return ;;
+        'incidents list:--limit') return ;;
+        'incidents list:--cursor') return ;;
+        'incidents resolve:--note') return ;;
         'auth login:--username') return ;;
         'auth login:--password-file') files="yes" ;;
         'auth password:--password-file') files="yes" ;;
@@ -121,7 +155,7 @@ _lukhas() {
         *)
             case "$at" in
                 '')
-                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process memory guardian auth identity model embedder export import backup restore config daemon status doctor'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process memory guardian incidents auth identity model embedder export import backup restore config daemon status doctor'; fi ;;
                 process)
                     if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --remember --json --no-autostart -h --help'; else words=''; fi ;;
                 memory)
@@ -189,15 +223,65 @@ _lukhas() {
                 'memory saved remove')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 guardian)
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='validate policy'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='explain appeal appeals hook pre-commit shell-init validate allow log judge policy'; fi ;;
+                'guardian explain')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian appeal')
+                    if [[ "$current" == -* ]]; then words='--reason --evidence --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian appeals')
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian hook')
+                    if [[ "$current" == -* ]]; then words='--on-review --on-error --profile --timeout --print-settings --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian pre-commit')
+                    if [[ "$current" == -* ]]; then words='--profile --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian shell-init')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='bash zsh fish'; fi ;;
                 'guardian validate')
-                    if [[ "$current" == -* ]]; then words='--type --ethics-level --context --file --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--type --profile --strict --ethics-level --intent --context --session --undertake --file --redact --batch --ask --lines --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian allow')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list add remove'; fi ;;
+                'guardian allow list')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian allow add')
+                    if [[ "$current" == -* ]]; then words='--reason --days --file --path --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian allow remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian log')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show verify export'; fi ;;
+                'guardian log list')
+                    if [[ "$current" == -* ]]; then words='--decision --type --category --rule --session --since --until --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian log show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian log verify')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian log export')
+                    if [[ "$current" == -* ]]; then words='--force --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                'guardian judge')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='use off'; fi ;;
+                'guardian judge use')
+                    if [[ "$current" == -* ]]; then words='--model --api-key-stdin --json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian judge off')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'guardian policy')
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show check test example'; fi ;;
                 'guardian policy list')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'guardian policy show')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian policy check')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian policy test')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'guardian policy example')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                incidents)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show resolve'; fi ;;
+                'incidents list')
+                    if [[ "$current" == -* ]]; then words='--status --severity --since --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'incidents show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'incidents resolve')
+                    if [[ "$current" == -* ]]; then words='--note --json --no-autostart -h --help'; else words=''; fi ;;
                 auth)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='status whoami login logout password key'; fi ;;
                 'auth status')

@@ -18,8 +18,8 @@ from lukhas_cli.session import Session
 from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
 NAMES = (
-    "process", "memory", "guardian", "auth", "identity", "model", "embedder", "export", "import", "backup", "restore",
-    "config", "daemon", "status", "doctor",
+    "process", "memory", "guardian", "incidents", "auth", "identity", "model", "embedder", "export", "import", "backup",
+    "restore", "config", "daemon", "status", "doctor",
 )  # fmt: skip
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

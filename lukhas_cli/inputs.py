@@ -39,6 +39,13 @@ def read_file(file: Path) -> str:
         raise ValidationError(f"{file} cannot be read: {error.strerror}", field=str(file)) from None
 
 
+def read_snippet(name: str) -> str:
+    """A file that this package carries, for people to make their own."""
+    from importlib import resources
+
+    return resources.files("lukhas_cli").joinpath("snippets", name).read_text("utf-8")
+
+
 def read_secret_input(
     *, prompt: str, file: Path | None, stdin: bool, confirm: bool = False, name: str = "password", hint: str = ""
 ) -> str:
@@ -67,6 +74,31 @@ def ask(question: str) -> bool:
     """Yes or no on the terminal; no is the default."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def ask_terminal(question: str) -> bool:
+    """One key on the controlling terminal, wherever stdin comes from: only y is yes; no terminal is no.
+
+    What was typed or pasted before is no answer. It works while a shell's line editor holds the terminal.
+    """
+    import os
+    import termios
+    import tty
+
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    before = termios.tcgetattr(terminal)
+    try:
+        tty.setcbreak(terminal, termios.TCSAFLUSH)
+        os.write(terminal, f"{question} [y/N] ".encode())
+        answer = os.read(terminal, 1)
+        os.write(terminal, (answer if answer.isalnum() else b"") + b"\r\n")
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        os.close(terminal)
+    return answer in (b"y", b"Y")
 
 
 def _first_line(text: str, source: str) -> str:

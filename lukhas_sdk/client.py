@@ -19,7 +19,8 @@ from lukhas_sdk.verbs import feed, verb
 if TYPE_CHECKING:
     from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessEvent, ProcessResponse
     from lukhas_sdk.contract.system import HealthResponse, StatusResponse
-    from lukhas_sdk.nouns import EmbedderNoun, GuardianNoun, MemoryNoun
+    from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
+    from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
@@ -101,9 +102,15 @@ class BaseClient:
 
     @property
     def guardian(self) -> GuardianNoun[Self]:
-        from lukhas_sdk.nouns import GuardianNoun
+        from lukhas_sdk.guardian_nouns import GuardianNoun
 
         return GuardianNoun(self)
+
+    @property
+    def incidents(self) -> IncidentsNoun[Self]:
+        from lukhas_sdk.guardian_nouns import IncidentsNoun
+
+        return IncidentsNoun(self)
 
     def _request(
         self, operation: Operation[Any, Any, Any], params: Any, body: Any

@@ -1,4 +1,4 @@
-"""What hangs off a client by noun: `client.memory`, `client.guardian`; `lukhas_sdk.verbs` says how for both clients."""
+"""What hangs off a client by noun: `client.memory`, `client.embedder`; `lukhas_sdk.verbs` says how for both clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lukhas_sdk.contract import embedder, forgetting, guardian, helix, memory, saved, truth
+from lukhas_sdk.contract import embedder, forgetting, helix, memory, saved, truth
 from lukhas_sdk.contract import folds as folding
 from lukhas_sdk.contract.base import Request
 from lukhas_sdk.contract.matriz import PROCESS, ConstellationConfig, Context, PipelineOptions, ProcessRequest
@@ -15,7 +15,7 @@ from lukhas_sdk.contract.streams import MEMORY_DRIFT, MemoryDriftEvent, RepairMe
 from lukhas_sdk.errors import ValidationError
 from lukhas_sdk.verbs import Client, Noun, feed, verb
 
-__all__ = ["PROCESS", "EmbedderNoun", "GuardianNoun", "MemoryNoun", "process_request"]
+__all__ = ["PROCESS", "EmbedderNoun", "MemoryNoun", "process_request"]
 
 R = TypeVar("R", bound=Request)
 
@@ -338,25 +338,3 @@ class EmbedderNoun(Noun[Client]):
     @verb
     def test(self) -> embedder.EmbedderTestResponse:
         return self._client.call(embedder.EMBEDDER_TEST)
-
-
-class GuardianNoun(Noun[Client]):
-    @verb
-    def validate(
-        self,
-        content: str,
-        *,
-        type: guardian.ActionType = "user_input",
-        target_user: str | None = None,
-        context: str | None = None,
-        ethics_level: guardian.EthicsLevel | None = None,
-    ) -> guardian.Verdict:
-        """The verdict, whatever it is: nothing is raised for a rejection."""
-        action = guardian.GuardianAction(type=type, content=content, target_user=target_user, context=context)
-        return self._client.call(
-            guardian.VALIDATE, body=guardian.ValidateRequest(action=action, ethics_level=ethics_level)
-        )
-
-    @verb
-    def policy(self) -> guardian.PolicyResponse:
-        return self._client.call(guardian.POLICY)

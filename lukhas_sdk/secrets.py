@@ -19,6 +19,8 @@ KeyStore = Literal["auto", "keyring", "file"]
 SERVICE = "lukhas"
 KEYRING_TIMEOUT_S = 2.0
 NAME = re.compile(r"[a-z]+(\.[a-z]+)+")
+JUDGE_KEY = "judge.key"
+"""The guardian's judge's, kept as `ADDRESS KEY`, so that it is sent to no other address."""
 
 
 class Secret:

@@ -94,7 +94,27 @@ class GuardianSettings(Section, frozen=True):
     ethics_level: Annotated[
         Literal["STRICT", "BALANCED", "PERMISSIVE"], Meta(description="How findings become a decision")
     ] = "STRICT"
+    profile: Annotated[
+        Literal["general", "agent", "community"],
+        Meta(description="Whose thresholds apply: an assistant's user, a program that acts by itself, people who talk"),
+    ] = "general"
     budget_ms: Annotated[int, Meta(ge=10, description="Time a verdict may take before it fails closed")] = 2000
+    log_content: Annotated[
+        Literal["hash", "redacted", "none"],
+        Meta(description="What the verdict log keeps of what was judged: a keyed hash, its text redacted, or nothing"),
+    ] = "hash"
+    judge_base_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s@]+)?$",
+            description="OpenAI-compatible endpoint of a second opinion, as http://127.0.0.1:11434/v1; what the"
+            " classifier leaves undecided is sent to it; empty: none",
+        ),
+    ] = ""
+    judge_model: Annotated[str, Meta(description="Model to ask there, as llama-guard3:1b")] = ""
+    judge_timeout_ms: Annotated[
+        int, Meta(ge=50, le=60_000, description="Time it may take; never more than guardian.budget_ms leaves")
+    ] = 3000
 
 
 class IdentitySettings(Section, frozen=True):

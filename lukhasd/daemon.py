@@ -21,6 +21,12 @@ from lukhasd.database import Database
 from lukhasd.glyph import Bus
 from lukhasd.glyph.events import drift_token
 from lukhasd.guardian import Guardian
+from lukhasd.guardian.allowances import Allowances
+from lukhasd.guardian.behaviour import Behaviour, load_scale
+from lukhasd.guardian.keeper import LogKeeper
+from lukhasd.guardian.log import VerdictLog
+from lukhasd.guardian.policy_bench import PolicyBench
+from lukhasd.guardian.second_judge import read_judge_key
 from lukhasd.identity import Identity
 from lukhasd.matriz import self_test
 from lukhasd.matriz.confidence import Confidence
@@ -36,6 +42,7 @@ from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
 from lukhasd.records import log
+from lukhasd.records.incidents import Incidents
 from lukhasd.records.metrics import Metrics
 
 logger = logging.getLogger("lukhasd")
@@ -71,11 +78,23 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     database = await asyncio.to_thread(Database.open, paths.database)
     closing.push_async_callback(asyncio.to_thread, database.close)
     identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
-    guardian = await asyncio.to_thread(
-        lambda: Guardian.open(settings=settings.guardian, policy_dir=paths.policy_dir, metrics=metrics)
-    )
-    closing.callback(guardian.close)
     embedder = MiniLmEmbedder(threads=settings.memory.embedding_threads)
+    log_content, key_store = settings.guardian.log_content, settings.identity.key_store
+    verdict_log = await asyncio.to_thread(lambda: VerdictLog.open(paths, keep=log_content, key_store=key_store))
+    closing.callback(verdict_log.close)
+    behaviour = await asyncio.to_thread(lambda: Behaviour(embedder, load_scale()))
+    await asyncio.to_thread(lambda: behaviour.restore(verdict_log.newest()))
+    incidents = await asyncio.to_thread(Incidents.open, database, verdict_log, metrics)
+    closing.push_async_callback(asyncio.to_thread, incidents.close)
+    keeper = LogKeeper(behaviour, verdict_log, incidents.told)
+    allowances = await asyncio.to_thread(Allowances, paths.policy_dir)
+    guardian = await asyncio.to_thread(
+        lambda: Guardian.open(
+            settings=settings.guardian, policy_dir=paths.policy_dir, metrics=metrics, keeper=keeper,
+            allowances=allowances, judge_key=read_judge_key(paths, settings.guardian),
+        )
+    )  # fmt: skip
+    closing.callback(guardian.close)
     memory = await MemoryStore.open(
         database=database,
         folder=paths.data,
@@ -123,6 +142,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     return Parts(
         paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars, bus, folds, forgetting,
         Carrier(memory.core, paths.data), truth, embedding=embeddings,
+        bench=PolicyBench(guardian, settings=settings.guardian, policy_dir=paths.policy_dir), allowances=allowances,
+        verdict_log=verdict_log, behaviour=behaviour, incidents=incidents,
     )  # fmt: skip
 
 

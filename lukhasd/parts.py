@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from lukhasd.database import Database
     from lukhasd.glyph import Bus
     from lukhasd.guardian import Guardian
+    from lukhasd.guardian.allowances import Allowances
+    from lukhasd.guardian.behaviour import Behaviour
+    from lukhasd.guardian.log import VerdictLog
+    from lukhasd.guardian.policy_bench import PolicyBench
     from lukhasd.identity import Identity
     from lukhasd.matriz.pipeline import Pipeline
     from lukhasd.memory import MemoryStore
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from lukhasd.memory.forgetting import Forgetting
     from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory
+    from lukhasd.records.incidents import Incidents
     from lukhasd.records.metrics import Metrics
 
 
@@ -42,3 +47,8 @@ class Parts:
     carrier: Carrier
     truth: Truth
     embedding: Embedding
+    bench: PolicyBench
+    allowances: Allowances
+    verdict_log: VerdictLog
+    behaviour: Behaviour
+    incidents: Incidents

@@ -31,6 +31,8 @@ from lukhasd.api.server import Server
 from lukhasd.constellation.stars import Stars
 from lukhasd.database import Database
 from lukhasd.glyph import Bus
+from lukhasd.guardian.behaviour import Behaviour, Scale
+from lukhasd.guardian.log import VerdictLog
 from lukhasd.identity import Caller, Identity
 from lukhasd.parts import Parts
 from lukhasd.records.metrics import Metrics
@@ -43,7 +45,9 @@ class TestGuardian:
 
     __test__ = False
 
-    async def validate(self, request: guardian_contract.ValidateRequest) -> guardian_contract.Verdict:
+    async def validate(
+        self, request: guardian_contract.ValidateRequest, *, caller: Caller | None = None
+    ) -> guardian_contract.Verdict:
         found = FORBIDDEN in request.action.content
         return guardian_contract.Verdict(
             validation_id="val_1",
@@ -258,6 +262,7 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
         database = await asyncio.to_thread(Database.open, paths.database)
         try:
             identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
+            verdict_log = await asyncio.to_thread(VerdictLog.open, paths, keep="hash", key_store="file")
             parts = Parts(
                 paths=paths,
                 settings=settings,
@@ -277,6 +282,11 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
                 carrier=cast("Any", None),
                 truth=cast("Any", None),
                 embedding=cast("Any", None),
+                bench=cast("Any", None),
+                allowances=cast("Any", None),
+                verdict_log=verdict_log,
+                behaviour=Behaviour(cast("Any", None), Scale(0.0, 0.0)),
+                incidents=cast("Any", None),
             )
             server = Server(parts)
             await server.start()
@@ -286,6 +296,7 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
                 yield Served(parts, server, key)
             finally:
                 await server.stop()
+                await asyncio.to_thread(verdict_log.close)
         finally:
             await asyncio.to_thread(database.close)
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from lukhas_sdk.contract import (
+    allow,
     embedder,
     folds,
     forgetting,
     guardian,
     helix,
     identity,
+    incidents,
     matriz,
     memory,
     models,
+    policy,
     quarantine,
     saved,
     streams,
     system,
     transfer,
     truth,
+    verdict_log,
 )
 from lukhas_sdk.contract.base import AnyOperation
 
@@ -33,6 +37,10 @@ ALL: tuple[AnyOperation, ...] = (
     *quarantine.OPERATIONS,
     *saved.OPERATIONS,
     *guardian.OPERATIONS,
+    *policy.OPERATIONS,
+    *allow.OPERATIONS,
+    *verdict_log.OPERATIONS,
+    *incidents.OPERATIONS,
     *models.OPERATIONS,
     *embedder.OPERATIONS,
     *streams.OPERATIONS,

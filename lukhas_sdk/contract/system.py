@@ -27,8 +27,51 @@ class ModuleHealth(Response, frozen=True):
     reasons: Reasons = {}
 
 
+class BehaviourHealth(Response, frozen=True):
+    """Of the sessions whose actions are compared with what was asked."""
+
+    sessions: int
+    warn: int
+    """At or above the warning line, and under the blocking one."""
+    block: int
+    highest: float | None
+    """The greatest average drift; null without a session."""
+
+
+class Broken(Response, frozen=True):
+    segment: str
+    """The file in the log's folder, or "head"."""
+    line: int
+    """From 1; 0 where it is about the file as a whole."""
+    why: str
+
+
+class LogVerification(Response, frozen=True):
+    """What a walk along the whole chain found."""
+
+    ok: bool
+    entries: int
+    first: int | None
+    """The first entry's number; null while the log is empty."""
+    last: int | None
+    head: str
+    """The last entry's hash. Written down elsewhere, it shows later that nothing before it was made anew."""
+    broken_at: Broken | None
+    """Where the chain first does not hold."""
+    segments: int
+    checked_at: datetime
+
+
+class VerdictLogHealth(Response, frozen=True):
+    entries: int
+    verified: LogVerification | None
+    """What the last verification since start found."""
+
+
 class GuardianHealth(ModuleHealth, frozen=True, kw_only=True):
     ethics_level: Literal["STRICT", "BALANCED", "PERMISSIVE"]
+    behaviour: BehaviourHealth | None = None
+    log: VerdictLogHealth | None = None
 
 
 class MemoryHealth(ModuleHealth, frozen=True, kw_only=True):

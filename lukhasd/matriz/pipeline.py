@@ -133,8 +133,8 @@ class Pipeline:
             ),
         )
         focus = await trace.stage("attention", self._attend(caller, request, recollection.candidates))
-        draft = await trace.stage("thought", self._thinker.think(request, recollection, focus, previous))
-        judgement = await trace.stage("risk", risk.judge(request, draft.text, guardian=self._guardian))
+        draft = await trace.stage("thought", self._thinker.think(caller, request, recollection, focus, previous))
+        judgement = await trace.stage("risk", risk.judge(caller, request, draft.text, guardian=self._guardian))
         permission = await trace.stage(
             "intent", asyncio.to_thread(intent.verify, caller, request, draft, self._classifier)
         )

@@ -36,7 +36,7 @@ def test_what_is_committed_is_what_is_generated() -> None:
         (["lukhas", "--json", "memory", "re"], {"recall", "repair", "revert"}),
         (["lukhas", "memory", "search", "--type", ""], {"episodic", "semantic", "procedural", "reflective"}),
         (["lukhas", "memory", "search", "stats", "--li"], {"--limit"}),
-        (["lukhas", "guardian", "policy", ""], {"list", "show"}),
+        (["lukhas", "guardian", "policy", ""], {"check", "example", "list", "show", "test"}),
         (["lukhas", "auth", "key", "create", "--tier", "ΛU"], {"ΛUSER", "ΛULTRA"}),
         (["lukhas", "memory", "import", "READ"], {"README.md"}),
         (["lukhas", "guardian", "validate", "--file", "LIC"], {"LICENSE"}),
@@ -61,7 +61,7 @@ def test_bash_completion(words: list[str], expected: set[str]) -> None:
         ("lukhas m", {"memory", "model"}),
         ("lukhas memory st", {"store", "stats"}),
         ("lukhas memory search --type s", {"semantic"}),
-        ("lukhas guardian policy ", {"list", "show"}),
+        ("lukhas guardian policy ", {"check", "example", "list", "show", "test"}),
         ("lukhas memory import READ", {"README.md"}),
     ],
 )

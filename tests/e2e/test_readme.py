@@ -38,6 +38,12 @@ EXPECTED = {
     "lukhas memory import README.md": "one DuckDB file",
     "lukhas memory stats": "memories",
     'echo "curl ': "REJECTED",
+    'lukhas guardian validate "How do I kill': "APPROVED",
+    "lukhas guardian log verify": "whole",
+    "printf 'Hello Ana": "[AWS_KEY]",
+    "lukhas guardian policy check": "6 tests passed",
+    """echo '{"hook_event_name\"""": "blocked with exit code 2",
+    "lukhas guardian pre-commit": "settings.txt:1: secrets.aws_key",
     "curl ": "LUKHAS",
     "lukhas config path": "config.toml",
 }

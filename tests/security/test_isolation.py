@@ -20,7 +20,7 @@ from lukhas_sdk.contract.operations import ALL
 
 WORD = "zebrafish"
 """In everything that the first identity keeps; the second never says it but in a search."""
-ID = re.compile(r'"((?:mem|helix|fold|conflict|quar|interaction|key|erasure|saved)_(?=[\w-]*\d)[\w-]{8,})"')
+ID = re.compile(r'"((?:mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val)_(?=[\w-]*\d)[\w-]{8,})"')
 MISSING = "mem_2020_01_01_nobodyhasit"
 
 FREE: dict[str, list[Any]] = {
@@ -42,6 +42,7 @@ NAMED: dict[str, list[Any]] = {
     ],
     "memory.forget": [{"memory_ids": ["ID"]}, {"memory_ids": ["ID"], "preview": True}],
     "truth.resolve": [{"keep": "older"}],
+    "guardian.appeal": [{"validation_id": "ID", "reason": "It was meant well."}],
     "memory.saved.run": [{}],
     "matriz.process": [{"input": "And then?", "context": {"previous_interaction_id": "ID"}}],
 }  # fmt: skip
@@ -49,7 +50,8 @@ NAMED: dict[str, list[Any]] = {
 ELSEWHERE = {
     "auth.token", "auth.refresh", "auth.logout", "auth.password",  # of the caller alone; see test_credentials
     "auth.key.create", "memory.store", "memory.import", "transfer.import", "memory.saved.add",  # make new things
-    "guardian.validate", "model.test", "embedder.test",  # look at what the request or the configuration holds
+    "guardian.validate", "guardian.policy.check", "model.test", "embedder.test",  # look at what they are given, or set
+    "guardian.allow.add",  # the owner's alone
 }  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def asked(operation: AnyOperation, ids: list[str]) -> Iterator[tuple[str, Any]]:
 def test_the_first_has_one_of_everything(two: Two) -> None:
     """Else what follows would say little."""
     kinds = {one.split("_")[0] for one in two.ids}
-    assert {"mem", "helix", "fold", "key", "interaction", "conflict", "quar", "saved"} <= kinds
+    assert {"mem", "helix", "fold", "key", "interaction", "conflict", "quar", "saved", "val"} <= kinds
     assert len([one for one in two.ids if one.startswith("mem_")]) >= 4
     assert two.first.must("GET", "/memory/quarantine")["total_count"] >= 1
 

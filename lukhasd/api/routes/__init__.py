@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from lukhas_sdk.contract.base import AnyOperation
 from lukhasd.api.call import Handler
 from lukhasd.api.routes import (
+    allow,
     embedder,
     folds,
     forgetting,
     guardian,
     helix,
     identity,
+    incidents,
     matriz,
     memory,
     models,
@@ -22,6 +24,7 @@ from lukhasd.api.routes import (
     system,
     transfer,
     truth,
+    verdict_log,
 )
 
 TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
@@ -36,6 +39,9 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     quarantine.HANDLERS,
     saved.HANDLERS,
     guardian.HANDLERS,
+    allow.HANDLERS,
+    verdict_log.HANDLERS,
+    incidents.HANDLERS,
     models.HANDLERS,
     embedder.HANDLERS,
     streams.HANDLERS,

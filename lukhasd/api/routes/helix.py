@@ -9,6 +9,7 @@ from lukhas_sdk.contract.memory import MemoryContent, MemoryParams, StoreRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.api.call import Call, Handler
 from lukhasd.guardian import Guardian
+from lukhasd.identity import Caller
 from lukhasd.memory import quarantine
 
 
@@ -17,7 +18,7 @@ async def edit(call: Call[MemoryParams, contract.EditRequest]) -> contract.Chang
     content = MemoryContent(type="semantic", data=body.data or "", context=body.context or {})
     text = quarantine.text_of(StoreRequest(content=content, tags=body.tags or []))
     if text.strip():
-        await _judge(call.parts.guardian, text)
+        await _judge(call.parts.guardian, call.caller, text)
     return await call.parts.memory.helix.edit(call.caller.identity_id, call.params.memory_id, body)
 
 
@@ -44,7 +45,7 @@ async def repair(call: Call[NoParams, contract.RepairRequest]) -> contract.Repai
     if call.body.preview:
         return plan.answer
     if plan.answer.changed and plan.answer.method != "full_reset":
-        await _judge(call.parts.guardian, plan.answer.text)
+        await _judge(call.parts.guardian, call.caller, plan.answer.text)
     return await helix.repair(owner, plan)
 
 
@@ -52,9 +53,10 @@ async def drift(call: Call[contract.DriftParams, NoBody]) -> contract.DriftRespo
     return await call.parts.memory.helix.drift(call.caller.identity_id, call.params)
 
 
-async def _judge(guardian: Guardian, text: str) -> None:
+async def _judge(guardian: Guardian, caller: Caller, text: str) -> None:
     """GuardianRejection also for what would be quarantined if it were stored: the memory stays as it is."""
-    verdict = await guardian.validate(ValidateRequest(action=GuardianAction(type="memory_write", content=text)))
+    action = GuardianAction(type="memory_write", content=text)
+    verdict = await guardian.validate(ValidateRequest(action=action), caller=caller)
     held = quarantine.held_findings(verdict)
     if verdict.decision != "REJECTED" and not held:
         return

@@ -12,11 +12,12 @@ from lukhas_sdk.contract.guardian import Finding, GuardianAction, ValidateReques
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.api.call import Call, Handler
 from lukhasd.guardian import Guardian
+from lukhasd.identity import Caller
 from lukhasd.memory import quarantine
 
 
 async def store(call: Call[NoParams, contract.StoreRequest]) -> contract.StoreResponse:
-    verdict = await _judge(call.parts.guardian, call.body)
+    verdict = await _judge(call.parts.guardian, call.caller, call.body)
     if quarantine.is_rejected(verdict):
         raise GuardianRejection(
             f"the guardian rejected this memory: {_why(verdict)}",
@@ -35,7 +36,7 @@ async def store(call: Call[NoParams, contract.StoreRequest]) -> contract.StoreRe
 async def import_items(call: Call[NoParams, contract.ImportRequest]) -> contract.ImportResponse:
     """Where the guardian rejects any, none is stored. What it finds a secret or an instruction in is quarantined."""
     items = call.body.items
-    verdicts = [await _judge(call.parts.guardian, item) for item in items]
+    verdicts = [await _judge(call.parts.guardian, call.caller, item) for item in items]
     rejected = [
         {"index": index, "validation_id": verdict.validation_id, "why": _why(verdict)}
         for index, verdict in enumerate(verdicts)
@@ -92,9 +93,9 @@ async def stats(call: Call[NoParams, NoBody]) -> contract.StatsResponse:
     return await call.parts.memory.stats(call.caller.identity_id)
 
 
-async def _judge(guardian: Guardian, item: contract.StoreRequest) -> Verdict:
+async def _judge(guardian: Guardian, caller: Caller, item: contract.StoreRequest) -> Verdict:
     action = GuardianAction(type="memory_write", content=quarantine.text_of(item))
-    return await guardian.validate(ValidateRequest(action=action))
+    return await guardian.validate(ValidateRequest(action=action), caller=caller)
 
 
 def _with_held(

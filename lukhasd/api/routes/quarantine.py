@@ -27,7 +27,7 @@ async def release(call: Call[contract.QuarantineParams, NoBody]) -> StoreRespons
     owner, memory = call.caller.identity_id, call.parts.memory
     held = await memory.quarantine.show(owner, call.params.quarantine_id)
     action = GuardianAction(type="memory_write", content=text_of(held.request))
-    verdict = await call.parts.guardian.validate(ValidateRequest(action=action))
+    verdict = await call.parts.guardian.validate(ValidateRequest(action=action), caller=call.caller)
     if is_rejected(verdict):
         why = "; ".join(finding.text for finding in verdict.reasoning.findings) or verdict.decision
         raise GuardianRejection(

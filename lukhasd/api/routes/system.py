@@ -49,6 +49,8 @@ async def health(call: Call[NoParams, NoBody]) -> contract.HealthResponse:
         latency_ms=latency,
         ethics_level=parts.settings.guardian.ethics_level,
         reasons=why | _inactive(guardian),
+        behaviour=_behaviour(parts),
+        log=contract.VerdictLogHealth(parts.verdict_log.entries, parts.verdict_log.verified),
     )
     latency, why = _median(parts.metrics, "memory.search")
     memory_health = contract.MemoryHealth(
@@ -159,6 +161,11 @@ def _median(metrics: Metrics, name: str) -> tuple[float | None, Reasons]:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def _behaviour(parts: Parts) -> contract.BehaviourHealth:
+    standing = parts.behaviour.standing()
+    return contract.BehaviourHealth(standing.sessions, standing.warn, standing.block, standing.highest)
 
 
 def _guardian_figures(metrics: Metrics) -> contract.GuardianFigures:

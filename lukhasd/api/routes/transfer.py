@@ -62,7 +62,7 @@ async def _judge(
     if not content:
         return None
     action = GuardianAction(type="memory_write", content=content)
-    verdict = await call.parts.guardian.validate(ValidateRequest(action=action))
+    verdict = await call.parts.guardian.validate(ValidateRequest(action=action), caller=call.caller)
     key = str(getattr(record, transfer.table_of(record).key))
     if quarantine.is_rejected(verdict):
         reason = "; ".join(finding.text for finding in verdict.reasoning.findings) or verdict.decision

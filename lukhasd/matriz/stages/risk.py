@@ -12,6 +12,7 @@ from lukhas_sdk.contract.guardian import Decision, Finding, GuardianAction, Vali
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.guardian import Guardian
+from lukhasd.identity.caller import Caller
 from lukhasd.memory.quarantine import held_findings
 
 SEVERITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
@@ -33,14 +34,16 @@ class Judgement:
     """Why the input, which is asked to be remembered, is to be quarantined instead."""
 
 
-async def judge(request: ProcessRequest, draft: str, *, guardian: Guardian) -> Judgement:
+async def judge(caller: Caller, request: ProcessRequest, draft: str, *, guardian: Guardian) -> Judgement:
     """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold."""
     claim = "the caller says: educational" if request.context.educational else None
     user = request.context.user_id
     actions = [("user_input", request.input), ("response_generation", draft)]
     if request.pipeline_options.action_type == "remember":
         actions.append(("memory_write", request.input))
-    verdicts = await asyncio.gather(*(guardian.validate(_about(kind, text, user, claim)) for kind, text in actions))
+    verdicts = await asyncio.gather(
+        *(guardian.validate(_about(kind, text, user, claim), caller=caller) for kind, text in actions)
+    )
     worst = max(verdicts, key=lambda verdict: SEVERITY.index(verdict.decision))
     safety = _lowest([verdict.safety_score for verdict in verdicts])
     ethics = _lowest([verdict.ethics_score for verdict in verdicts])

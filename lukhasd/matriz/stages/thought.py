@@ -14,6 +14,7 @@ from lukhas_sdk.contract.matriz import Citation, ProcessRequest
 from lukhas_sdk.contract.memory import Memory
 from lukhas_sdk.errors import ModuleTimeout
 from lukhasd.guardian import Guardian
+from lukhasd.identity.caller import Caller
 from lukhasd.matriz import extractive, grounded, sentences
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.stages.attention import Focus
@@ -69,7 +70,12 @@ class Thinker:
     confidence: Confidence
 
     async def think(
-        self, request: ProcessRequest, recollection: Recollection, focus: Focus, previous: Interaction | None
+        self,
+        caller: Caller,
+        request: ProcessRequest,
+        recollection: Recollection,
+        focus: Focus,
+        previous: Interaction | None,
     ) -> Draft:
         """Raises ModuleTimeout where the model fails and the setting says that this is an error."""
         model = self.models.current()
@@ -77,7 +83,7 @@ class Thinker:
             return await self._extract(request, recollection, focus)
         quoted: Draft | None = None
         try:
-            draft = await self._ask(model, request, focus, previous)
+            draft = await self._ask(model, caller, request, focus, previous)
             if draft.confidence:
                 return draft
             quoted = await self._extract(request, recollection, focus)
@@ -137,11 +143,16 @@ class Thinker:
             return extractive.quote(query, focus.kept, embedder=None, analyser=self.analyser, limit=limit)
 
     async def _ask(
-        self, model: LanguageModel, request: ProcessRequest, focus: Focus, previous: Interaction | None
+        self,
+        model: LanguageModel,
+        caller: Caller,
+        request: ProcessRequest,
+        focus: Focus,
+        previous: Interaction | None,
     ) -> Draft:
         preferences = request.context.preferences
         mode = request.pipeline_options.thought_mode
-        memories, withheld = await self._harmless([one.candidate.memory for one in focus.kept])
+        memories, withheld = await self._harmless(caller, [one.candidate.memory for one in focus.kept])
         messages = grounded.prompt(
             request.input,
             memories,
@@ -171,12 +182,12 @@ class Thinker:
         citations = await asyncio.to_thread(self._cite, text, used)
         return Draft(text, citations, used, "model", completion.model, support.share, None, step, reasons)
 
-    async def _harmless(self, memories: Sequence[Memory]) -> tuple[list[Memory], int]:
+    async def _harmless(self, caller: Caller, memories: Sequence[Memory]) -> tuple[list[Memory], int]:
         """The memories without those that the guardian would not let a model read as a document."""
         verdicts = await asyncio.gather(
             *(
                 self.guardian.validate(
-                    ValidateRequest(GuardianAction(type="document", content=grounded.as_note(memory)))
+                    ValidateRequest(GuardianAction(type="document", content=grounded.as_note(memory))), caller=caller
                 )
                 for memory in memories
             )
