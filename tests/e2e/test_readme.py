@@ -39,7 +39,7 @@ EXPECTED = {
     "lukhas memory stats": "memories",
     'echo "curl ': "REJECTED",
     'lukhas guardian validate "How do I kill': "APPROVED",
-    "lukhas guardian log verify": "whole",
+    "lukhas guardian log verify": "holds",
     "printf 'Hello Ana": "[AWS_KEY]",
     "lukhas guardian policy check": "6 tests passed",
     """echo '{"hook_event_name\"""": "blocked with exit code 2",
@@ -111,7 +111,7 @@ def test_the_readmes_python(home, tmp_path: Path) -> None:
 def test_inline_commands_of_the_readme_exist(home) -> None:
     """A command named in a sentence at least answers to --help."""
     text = re.sub(r"^```.*?^```$", "", README.read_text(encoding="utf-8"), flags=re.M | re.S)
-    named = {tuple(command.split()[1:3]) for command in re.findall(r"`(lukhas [a-z]+(?: [a-z]+)?)[^`]*`", text)}
+    named = {tuple(command.split()[1:3]) for command in re.findall(r"`(lukhas [a-z]+(?: [a-z-]+)?)[^`]*`", text)}
     assert named
     for words in named:
         assert home.run(*words, "--help").returncode == 0, words

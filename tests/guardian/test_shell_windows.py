@@ -58,3 +58,9 @@ def test_spans_are_places_in_the_content() -> None:
     text = r"Get-Date; Remove-Item 'C:\a b' -Force"
     command = read_windows(text)[1]
     assert text[command.start : command.end] == r"Remove-Item 'C:\a b' -Force"
+
+
+@pytest.mark.parametrize("before", ["\n" * 20, "\r\n \t ", "  "])
+def test_blank_lines_hide_no_command(before: str) -> None:
+    assert not looks_windows(f"{before}ls -la")
+    assert looks_windows(f"{before}del /s C")

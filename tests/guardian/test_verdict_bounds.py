@@ -117,7 +117,7 @@ def test_an_undertaking_lifts_its_own_requirement_and_is_explained(tmp_path: Pat
         assert told.at_levels == dict.fromkeys(LEVELS, "APPROVED")
         assert all(each.leads_to == dict.fromkeys(LEVELS, "APPROVED") for each in told.findings)
         with_secret = f"{IN_DANGER} {SECRET}"
-        assert ask(kept.guardian, "message", with_secret, *ids).decision == "CONDITIONAL"
+        assert ask(kept.guardian, "message", with_secret, *ids).decision == "REVIEW"
 
 
 @pytest.mark.parametrize(("type", "why"), [("user_input", NO_TEXT), ("shell_command", NO_CLASSIFIER)])

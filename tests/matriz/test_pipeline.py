@@ -239,10 +239,13 @@ async def test_a_rejected_input_stops_and_stores_nothing(parts: Parts, caller: C
 
 
 async def test_the_threshold_stops_what_was_measured(parts: Parts, caller: Caller) -> None:
-    answer = await parts.pipeline.process(caller, ask("Where is the key?", pipeline_options={"risk_threshold": 0.0}))
-    risk = answer.matriz_pipeline_trace[3]
-    assert risk.confidence is None
-    assert "no risk was measured" in risk.reasons["risk_threshold"]
+    with pytest.raises(GuardianRejection, match="above the threshold 0") as stopped:
+        await parts.pipeline.process(caller, ask("Where is the key?", pipeline_options={"risk_threshold": 0.0}))
+    assert stopped.value.details is not None
+    measured = float(stopped.value.details["risk"])
+    assert 0.0 < measured < 0.5
+    answer = await parts.pipeline.process(caller, ask("Where is the key?", pipeline_options={"risk_threshold": 0.5}))
+    assert answer.matriz_pipeline_trace[3].confidence == pytest.approx(1 - measured, abs=1e-3)
 
 
 async def test_intent_is_classified_and_can_be_left_unverified(parts: Parts, caller: Caller) -> None:

@@ -20,6 +20,9 @@ SUPPORT = (
     "answer with support and where to find help, without any method; ask again with this undertaking once that is sure:"
 )
 GENERAL = "keep what is said to general information, without a method, a target or a working detail:"
+CERTAIN_SHARE = 0.65
+"""Of the probability of harm that must be self-harm's for support to be the remedy: what drives another to it, or is
+made to look like it, has less."""
 UNLIKELY = 0.2
 """Below this probability of the classifier, a pattern's finding of the same kind is doubtful: see `doubted`."""
 KINDS = {"harm": HARM, "injection": INJECTION}
@@ -68,8 +71,9 @@ def match(
         codes = [code for code in hazards if code not in RULES]
         code = max(codes, key=lambda code: hazards[code])
         category = "ncr" if code == "cyber" else code
-        fired = replaced(fired, code, kind)
-        if code == "ssh":
+        certain = hazards[code] >= CERTAIN_SHARE * scored.probability
+        fired = replaced(fired, code, kind if certain else None)
+        if code == "ssh" and certain:
             severity = "medium"  # someone may be in danger: they are not turned away
     return Match(
         fired,
@@ -85,14 +89,15 @@ def match(
     )
 
 
-def supported(code: str, kind: ActionType) -> bool:
+def supported(code: str, kind: ActionType | None) -> bool:
     """Whether an answer with support is the remedy: it takes someone who asks and is answered. A threat in a message
     or a method in an answer is sometimes taken for this hazard too, and no promise makes up for those."""
     return code == "ssh" and kind == "user_input"
 
 
-def replaced(fired: Rule, code: str, kind: ActionType) -> Rule:
-    """The rule on harm as it stands for the hazard `code` in an action of this kind."""
+def replaced(fired: Rule, code: str, kind: ActionType | None) -> Rule:
+    """The rule on harm as it stands for the hazard `code` in an action of this kind; None where the hazard is not
+    certain enough for a remedy."""
     hazard = HAZARDS[code]
     remedy = SUPPORT if supported(code, kind) else None
     return msgspec.structs.replace(
@@ -116,7 +121,8 @@ def doubted(matches: Sequence[Match], assessment: Assessment) -> list[Match]:
     for one in matches:
         column = KINDS.get(one.rule.name.split(".")[0])
         known = column is not None and bool({column, JAILBREAK} & {scored.column for scored in assessment.scored})
-        open_to_doubt = one.severity in ("high", "critical") and one.found_in in ("plain", "normalised")
+        seen_as_is = one.found_in in ("plain", "normalised") and one.rule.views == "all"
+        open_to_doubt = one.severity in ("high", "critical") and seen_as_is
         if known and column is not None and open_to_doubt and seen[column] < UNLIKELY:
             note = f"the classifier's probability of it is only {seen[column]:.2f}"
             note = f"{one.note}; {note}" if one.note else note

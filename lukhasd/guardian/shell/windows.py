@@ -20,7 +20,8 @@ SIGNS = re.compile(
     r"Import|Export|Select|Where|ForEach|Sort|Uninstall|Install|Register|Unregister|Restart|Expand|Compress|Initialize|"
     r"ConvertTo|ConvertFrom|Update|Rename|Reset|Suspend|Revoke|Restore|Checkpoint|Mount|Dismount|Resize|Repair)-[A-Z]\w{2,40}|"
     r"\b[a-z]:[\\/](?![/\\])|\$env:|%\w{3,30}%|\bpowershell|\bpwsh|\bIEX\b|\biwr\b|\birm\b|New-Object|"
-    r"^\s{0,8}(?:del|erase|rd|rmdir)\s+/[a-z]\b|^\s{0,8}(?:cmd(?:\.exe)?\s+/[ck]|format\s+[a-z]:|reg\s+(?:add|delete|save)|"
+    r"^[ \t]{0,8}(?:del|erase|rd|rmdir)\s+/[a-z]\b|"
+    r"^[ \t]{0,8}(?:cmd(?:\.exe)?\s+/[ck]|format\s+[a-z]:|reg\s+(?:add|delete|save)|"
     r"vssadmin|wevtutil|bcdedit|wmic|schtasks|netsh|cipher\s+/|certutil|bitsadmin|net\s+(?:user|localgroup|stop)|sc\s+(?:\.exe)?\w|"
     r"mshta|rundll32|regsvr32|icacls|takeown|diskpart|wbadmin|fsutil|attrib)\b",
     re.IGNORECASE | re.MULTILINE,
