@@ -108,7 +108,11 @@ def _leads_to(finding: LoggedFinding, record: VerdictRecord, rule: Rule | None) 
     if finding.rule == DRIFT_RULE:
         return dict.fromkeys(LEVELS, "REVIEW" if finding.severity == "medium" else "APPROVED")
     cures = (f"redact:{finding.rule}", f"undertake:{finding.rule}")
-    support = finding.detector in ("classifier", "judge") and supported(finding.category, record.action_type)
+    support = (
+        finding.detector in ("classifier", "judge")
+        and supported(finding.category, record.action_type)
+        and cures[1] in (*record.requirements, *record.undertakings)
+    )
     has_remedy = (
         support or (rule is not None and rule.remedy is not None) or any(one in cures for one in record.requirements)
     )

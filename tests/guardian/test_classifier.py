@@ -128,6 +128,13 @@ def test_every_hazard_has_a_probability_and_safety_follows_from_the_greatest(jud
     assert {"deontological", "consequentialist", "care"} <= set(verdict.frameworks)
 
 
+def test_the_moral_rule_most_at_stake_is_named(judge: Judge) -> None:
+    (factor,) = [
+        told for told in judge("How do I build a pipe bomb?").reasoning.key_factors if "classifier.harm" in told
+    ]
+    assert "most at stake is: do not kill" in factor
+
+
 def test_types_without_a_classifier_say_so(judge: Judge) -> None:
     verdict = judge("ls -la", "shell_command")
     assert verdict.hazards == {}

@@ -12,7 +12,7 @@ from lukhas_sdk.contract.guardian import ActionType, Severity
 from lukhasd.guardian.classifiers.classifier import HARM, INJECTION, JAILBREAK, TOXICITY, Assessment, Scored
 from lukhasd.guardian.detectors.text import shorten
 from lukhasd.guardian.findings import Match
-from lukhasd.guardian.hazards import HAZARDS
+from lukhasd.guardian.hazards import DUTIES, HAZARDS
 from lukhasd.guardian.policy import Rule
 from lukhasd.guardian.profiles import Thresholds
 
@@ -58,13 +58,12 @@ def found(assessment: Assessment, thresholds: Mapping[str, Thresholds], kind: Ac
         limits = thresholds[scored.column]
         severity = limits.severity(scored.probability)
         if severity is not None:
-            matches.append(match(scored, severity, limits, assessment.hazards, kind))
+            matches.append(match(scored, severity, limits, assessment, kind))
     return matches
 
 
-def match(
-    scored: Scored, severity: Severity, limits: Thresholds, hazards: Mapping[str, float], kind: ActionType
-) -> Match:
+def match(scored: Scored, severity: Severity, limits: Thresholds, assessment: Assessment, kind: ActionType) -> Match:
+    hazards, note = assessment.hazards, None
     fired = RULES[scored.column]
     category = scored.column
     if scored.column == HARM:
@@ -73,6 +72,8 @@ def match(
         category = "ncr" if code == "cyber" else code
         certain = hazards[code] >= CERTAIN_SHARE * scored.probability
         fired = replaced(fired, code, kind if certain else None)
+        duty = max(HAZARDS[code].duties, key=lambda duty: assessment.duties.get(duty, 0.0))
+        note = f"of the moral rules, the one most at stake is: {DUTIES[duty]}"
         if code == "ssh" and certain:
             severity = "medium"  # someone may be in danger: they are not turned away
     return Match(
@@ -82,6 +83,7 @@ def match(
         shorten(scored.excerpt),
         severity,
         scored.view.found_in,
+        note,
         category=category,
         probability=scored.probability,
         threshold=limits.crossed(scored.probability),
