@@ -14,7 +14,7 @@ from lukhas_sdk.contract.memory import RECALL, MemoryParams
 from lukhas_sdk.errors import LukhasError, NotFound
 from lukhas_sdk.paths import Paths
 
-ROUNDS = 20
+ROUNDS = 12
 
 
 def paths_of(home) -> Paths:
