@@ -330,7 +330,8 @@ class Guardian:
         )
 
     def _finding(self, match: Match) -> Finding:
-        measured = self._measured.get(match.rule.name)
+        # What labels there are on commands take every line of a manual for harmless, `mkfs` and `rm -rf /` too.
+        measured = None if match.rule.shell else self._measured.get(match.rule.name)
         probability = match.probability
         if probability is None and measured and match.severity == match.rule.severity:
             probability = measured.precision or self._pooled(match.rule)
