@@ -42,7 +42,8 @@ def on_terminal() -> OnTerminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         env = {**env, "TERM": "xterm-256color"}
-        env.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):  # of the terminal that the tests run in
+            env.pop(name, None)
         process = subprocess.Popen(
             [sys.executable, "-m", "lukhas_cli", *args], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
             start_new_session=True,
