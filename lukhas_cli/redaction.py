@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,8 +11,9 @@ from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.envelope import explain
 from lukhas_cli.render.text import printable
 from lukhas_cli.render.verdict import EXITS, afterwards, reasons
-from lukhas_sdk.contract.guardian import VALIDATE, Span, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import VALIDATE, ValidateRequest, Verdict
 from lukhas_sdk.errors import Exit, GuardianRejection
+from lukhas_sdk.redaction import apply_spans
 
 if TYPE_CHECKING:
     from lukhas_cli.session import Session
@@ -24,17 +24,6 @@ class Redacted(msgspec.Struct, frozen=True):
     """On the text as it was given."""
     content: str | None
     """Null where it does not pass even so."""
-
-
-def apply_spans(content: str, spans: Iterable[Span]) -> str:
-    """Each span's replacement in its place; of spans that overlap the first replaces them all."""
-    parts: list[str] = []
-    end = 0
-    for span in sorted(spans, key=lambda each: (each.start, -each.end)):
-        if span.start >= end:
-            parts += [content[end : span.start], span.replacement]
-        end = max(end, span.end)
-    return "".join([*parts, content[end:]])
 
 
 def redact_text(session: Session, request: ValidateRequest) -> Outcome:

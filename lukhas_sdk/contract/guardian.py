@@ -67,6 +67,10 @@ class Requirement(Response, frozen=True):
     redact: list[Span] = []
 
 
+MAX_FINDINGS = 200
+"""A verdict lists so many at most: there may be more."""
+
+
 class Finding(Response, frozen=True):
     """One rule that fired. `start`/`end` are character offsets into the content as it was given."""
 

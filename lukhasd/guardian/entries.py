@@ -11,9 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from lukhas_sdk.contract.guardian import Finding, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import MAX_FINDINGS, Finding, ValidateRequest, Verdict
 from lukhas_sdk.contract.verdict_log import LoggedFinding, VerdictRecord
-from lukhasd.guardian.findings import MAX_FINDINGS
 from lukhasd.identity.caller import Caller
 
 LogContent = Literal["hash", "redacted", "none"]

@@ -10,8 +10,6 @@ from lukhas_sdk.contract.guardian import ActionType, DetectorName, Severity
 from lukhasd.guardian.normalise import FoundIn, Views
 from lukhasd.guardian.policy import Rule
 
-MAX_FINDINGS = 200
-
 
 @dataclass(frozen=True)
 class Subject:

@@ -48,11 +48,13 @@ def duties_at_risk(hazards: Mapping[str, float]) -> dict[str, float]:
     return risk
 
 
-def expected_harm(code: str, probability: float, content: str) -> float:
-    """likelihood × severity × irreversibility × scope."""
-    hazard = HAZARDS[code]
-    scope = hazard.scope if MANY.search(content) else hazard.scope * ONE_INCIDENT
-    return probability * hazard.severity * hazard.irreversibility * scope
+def expected_harm(hazards: Mapping[str, float], content: str) -> float:
+    """The most of all hazards' likelihood × severity × irreversibility × scope."""
+    share = 1.0 if MANY.search(content) else ONE_INCIDENT
+    return max(
+        probability * HAZARDS[code].severity * HAZARDS[code].irreversibility * HAZARDS[code].scope * share
+        for code, probability in hazards.items()
+    )
 
 
 def scores(
@@ -64,14 +66,13 @@ def scores(
         framework = match.rule.framework
         found[framework] = min(found.get(framework, 1.0), 1.0 - WEIGHTS[match.severity])
     if hazards:
-        total = 1.0 - sum(hazards[code] for code in hazards if code in PARTS)
-        harm = 1.0 - max(0.0, total)
+        harm = min(1.0, sum(hazards[code] for code in hazards if code in PARTS))
         care = max(hazards.get("ssh", 0.0), hazards.get("cse", 0.0))
         if VULNERABLE.search(content):
             care = max(care, PERSONAL_CONCERN * harm)
         for framework, score in (
             ("deontological", 1.0 - max(duties_at_risk(hazards).values())),
-            ("consequentialist", 1.0 - max(expected_harm(code, p, content) for code, p in hazards.items())),
+            ("consequentialist", 1.0 - expected_harm(hazards, content)),
             ("care", 1.0 - care),
         ):
             found[framework] = min(found.get(framework, 1.0), score)

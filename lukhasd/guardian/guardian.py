@@ -204,7 +204,7 @@ class Guardian:
     def self_test(self) -> str | None:
         """None when known-bad and known-good actions are told apart; else which one was not, and why."""
         for action, bad in SELF_TESTS:
-            verdict = self._judge(ValidateRequest(action), perf_counter() + self._settings.budget_ms / 1000)
+            verdict = self._judge(ValidateRequest(action), perf_counter() + TEST_BUDGET_S)
             if (verdict.decision != "APPROVED") != bad or "decision" in verdict.reasons:
                 why = verdict.reasons.get("decision", "; ".join(verdict.reasoning.key_factors))
                 return f"{action.type} {action.content!r} was judged {verdict.decision}: {why}"

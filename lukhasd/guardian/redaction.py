@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable
 
 from lukhas_sdk.contract.guardian import Span
-from lukhas_sdk.errors import ValidationError
-from lukhasd.guardian.findings import Match
+from lukhasd.guardian.findings import SEVERITIES, Match
 from lukhasd.guardian.policy import Rule
 
 REMEDY = "redact"
@@ -31,9 +29,8 @@ def redaction_of(matches: Iterable[Match]) -> list[Span]:
     """
     spans: list[Span] = []
     widest: tuple[int, int] = (0, 0)
-    grave = ("low", "medium", "high", "critical")
     for match in sorted(filter(redactable, matches), key=lambda each: (each.start, -each.end)):
-        weight = (match.end - match.start, grave.index(match.severity))
+        weight = (match.end - match.start, SEVERITIES.index(match.severity))
         if spans and match.start <= spans[-1].end:
             last = spans[-1]
             heavier = weight > widest
@@ -44,20 +41,3 @@ def redaction_of(matches: Iterable[Match]) -> list[Span]:
             widest = weight
             spans.append(Span(match.start, match.end, label_of(match.rule)))
     return spans
-
-
-def apply(content: str, spans: Sequence[Span]) -> str:
-    """`content` with every span's replacement in its place. ValidationError where spans overlap or lie outside."""
-    ordered = sorted(spans, key=lambda span: span.start)
-    overlap = any(before.end > after.start for before, after in pairwise(ordered))
-    if overlap or any(not 0 <= span.start <= span.end <= len(content) for span in ordered):
-        raise ValidationError(
-            "the spans to redact overlap or lie outside the content",
-            field="redact",
-            hint="use the spans of a verdict on this very content, unchanged",
-        )
-    pieces, at = [], 0
-    for span in ordered:
-        pieces += [content[at : span.start], span.replacement]
-        at = span.end
-    return "".join([*pieces, content[at:]])

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lukhas_sdk.contract.guardian import Decision, EthicsLevel, Finding, Requirement, Severity
-from lukhasd.guardian.findings import MAX_FINDINGS, SEVERITIES, Match
+from lukhas_sdk.contract.guardian import MAX_FINDINGS, Decision, EthicsLevel, Finding, Requirement, Severity
+from lukhasd.guardian.findings import SEVERITIES, Match
 from lukhasd.guardian.frameworks import scores
 from lukhasd.guardian.policy import Rule
 from lukhasd.guardian.redaction import REMEDY, redaction_of

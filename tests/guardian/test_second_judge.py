@@ -275,7 +275,7 @@ def test_closing_ends_what_is_under_way(bench: Bench) -> None:
     thread = threading.Thread(target=lambda: found.append(guardian.judge(request)))
     thread.start()
     deadline = perf_counter() + 5
-    while guardian._second is not None and not guardian._second._api._open and perf_counter() < deadline:
+    while guardian._second is not None and not guardian._second._api._poster._open and perf_counter() < deadline:
         pass
     guardian.close()
     thread.join(timeout=2)

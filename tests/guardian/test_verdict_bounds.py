@@ -12,14 +12,13 @@ import pytest
 from keeping import ANA, finding, keeping, open_log
 
 from lukhas_sdk.contract.allow import AllowRequest
-from lukhas_sdk.contract.guardian import ActionType, GuardianAction, Profile, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import MAX_FINDINGS, ActionType, GuardianAction, Profile, ValidateRequest, Verdict
+from lukhas_sdk.redaction import apply_spans
 from lukhas_sdk.settings import GuardianSettings
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.allowances import Allowances
 from lukhasd.guardian.entries import ALL_MASKED, redacted
 from lukhasd.guardian.explaining import explain
-from lukhasd.guardian.findings import MAX_FINDINGS
-from lukhasd.guardian.redaction import apply
 from lukhasd.guardian.verdict import LEVELS, NO_CLASSIFIER, NO_TEXT
 from lukhasd.records.metrics import Metrics
 
@@ -80,7 +79,7 @@ def test_a_secret_cannot_be_undertaken(guardian: Guardian) -> None:
     assert promised.requirements == asked.requirements
     spans = [span for each in asked.requirements for span in each.redact]
     widest = max(spans, key=lambda span: span.end - span.start)
-    assert ask(guardian, "file_write", apply(SECRET, [widest])).decision == "APPROVED"
+    assert ask(guardian, "file_write", apply_spans(SECRET, [widest])).decision == "APPROVED"
 
 
 def test_a_change_cannot_be_undertaken() -> None:

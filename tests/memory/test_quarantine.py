@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lukhas_sdk.contract.guardian import Finding, GuardianAction, Reasoning, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import MAX_FINDINGS, Finding, GuardianAction, Reasoning, ValidateRequest, Verdict
 from lukhas_sdk.contract.memory import ListParams, SearchRequest
 from lukhas_sdk.contract.quarantine import QuarantineListParams
 from lukhas_sdk.errors import NotFound
@@ -115,9 +115,11 @@ async def test_it_is_listed_by_pages_held_once_and_dropped(store: MemoryStore, m
 
 
 def test_overlapping_and_too_many_secrets_are_masked_whole() -> None:
-    def finding(start: int, end: int) -> Finding:
-        return Finding("secrets.x", "secret", "", "care", "high", start, end, "")
+    def finding(start: int, end: int, rule: str = "secrets.x") -> Finding:
+        return Finding(rule, "secret", "", "care", "high", start, end, "")
 
     assert quarantine.masked("a hunter2 b", [finding(2, 6), finding(4, 9)]) == "a *** b"
     many = [finding(n, n + 1) for n in range(0, 2 * quarantine.MOST_OF_A_RULE, 2)]
     assert "hunter2" not in quarantine.masked("hunter2" * 20, many)
+    crowded = [finding(n, n + 1, f"secrets.{n}") for n in range(0, 2 * MAX_FINDINGS, 2)]
+    assert "hunter2" not in quarantine.masked("x" * 2 * MAX_FINDINGS + "hunter2", crowded)

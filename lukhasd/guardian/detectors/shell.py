@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import get_args
 
-from lukhas_sdk.contract.guardian import Severity
 from lukhasd.guardian.detectors.shapes import STRUCTURES, TRUNCATES
 from lukhasd.guardian.detectors.text import shorten
-from lukhasd.guardian.findings import Match, Subject
+from lukhasd.guardian.findings import SEVERITIES, Match, Subject
 from lukhasd.guardian.policy import Policy, Rule, ShellRule
 from lukhasd.guardian.shell import Command, Unparsable, looks_windows, pieces, read_code, read_commands, read_windows
 from lukhasd.guardian.shell.expansion import locate
@@ -20,7 +18,6 @@ from lukhasd.guardian.shell.words import Word
 
 WRITES = {">", ">>", ">|", "&>", "&>>", ">&", "<>"}
 LONG_FLAG_CHARS = 4
-SEVERITIES = get_args(Severity)
 MAX_FED_CHARS = 20_000
 SYSTEM = (
     "etc",

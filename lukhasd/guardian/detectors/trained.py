@@ -19,7 +19,6 @@ from lukhasd.guardian.profiles import Thresholds
 SUPPORT = (
     "answer with support and where to find help, without any method; ask again with this undertaking once that is sure:"
 )
-GENERAL = "keep what is said to general information, without a method, a target or a working detail:"
 CERTAIN_SHARE = 0.65
 """Of the probability of harm that must be self-harm's for support to be the remedy: what drives another to it, or is
 made to look like it, has less."""
@@ -48,7 +47,6 @@ RULES = {
     JAILBREAK: rule(JAILBREAK, "The classifier takes it for an attempt to take the rules off a model."),
     INJECTION: rule(INJECTION, "The classifier takes it for an instruction aimed at the model that reads it."),
 }
-ALL_RULES = tuple(RULES.values())
 
 
 def found(assessment: Assessment, thresholds: Mapping[str, Thresholds], kind: ActionType) -> list[Match]:

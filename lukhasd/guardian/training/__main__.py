@@ -25,19 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhasd.guardian.classifiers.classifier import Calibration, Manifest
-from lukhasd.guardian.classifiers.graph import with_output
-from lukhasd.guardian.classifiers.network import SHARED_OUTPUT, WINDOW_TOKENS, Network, open_session
+from lukhasd.guardian.classifiers.network import WINDOW_TOKENS, LowerLayers, Network
 from lukhasd.guardian.classifiers.ngrams import NgramModel
 from lukhasd.guardian.training import ngram_fit, tail
 from lukhasd.guardian.training.examples import DUTY_CODES, HAZARD_CODES, HEADS, Example, read_examples
-from lukhasd.models.embedder import packaged_model
 from lukhasd.models.logistic import fit as fit_logistic
-from lukhasd.models.wordpiece import WordPiece
 
 VERSION = "1"
 IMPORTANCE = (1.0, 0.5, 0.7, 0.7, *[0.15] * len(DUTY_CODES))
 """Of each column in the loss."""
-BATCH_TOKENS = 2048
 LONGEST = 5_000
 """Tokens of a text that are looked at."""
 Hidden = list[NDArray[np.float16]]
@@ -75,8 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     network = Network(tail=files["tail.onnx"])
     texts = [examples[place].text for place in kept]
     logits = network.logits([clipped(network.encode(text, limit=LONGEST)) for text in texts])
-    scales = np.abs(learned).max(axis=0) / 127.0
-    ngrams = NgramModel(np.round(learned / scales).astype(np.int8), scales, intercepts)
+    ngrams = NgramModel(*ngram_fit.rounded(learned), intercepts)
     grams = np.stack([ngrams.logits(text) for text in texts])
     calibration = {
         head: calibrate(logits[:, column], grams[:, column], heads[kept][:, column])
@@ -111,11 +106,8 @@ def targets(examples: Sequence[Example]) -> tuple[tail.Floats, NDArray[np.int32]
 
 def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
     """What the packaged model's first layers make of each text: (tokens, width)."""
-    from importlib import resources
-
-    vocabulary = resources.files("lukhasd.models").joinpath("minilm-vocab.txt")
-    tokenizer = WordPiece(vocabulary.read_text(encoding="utf-8"))
-    rows = [clipped(tokenizer.encode_until(text, LONGEST)) for text in texts]
+    lower = LowerLayers()
+    rows = [clipped(lower.tokenizer.encode_until(text, LONGEST)) for text in texts]
     found: dict[str, NDArray[np.float16]] = {}
     names = [hashlib.sha1(str(row).encode(), usedforsecurity=False).hexdigest() for row in rows]
     if cache is not None and cache.exists():
@@ -127,7 +119,7 @@ def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
                 found[name] = states[at : at + length]
                 at += length
     missing = {name: row for name, row in zip(names, rows, strict=True) if name not in found}
-    fresh = run_lower(missing, tokenizer)
+    fresh = run_lower(missing, lower)
     if cache is not None and fresh:
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(
@@ -140,30 +132,13 @@ def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
     return [found[name] for name in names]
 
 
-def run_lower(rows: dict[str, list[int]], tokenizer: WordPiece) -> dict[str, NDArray[np.float16]]:
-    session = open_session(with_output(packaged_model().read_bytes(), SHARED_OUTPUT), "the packaged MiniLM")
+def run_lower(rows: dict[str, list[int]], lower: LowerLayers) -> dict[str, NDArray[np.float16]]:
+    names = list(rows)
     found: dict[str, NDArray[np.float16]] = {}
-    order = sorted(rows, key=lambda name: len(rows[name]))
-    at = 0
-    while at < len(order):
-        stop = at + 1
-        while stop < len(order) and (stop + 1 - at) * (len(rows[order[stop]]) + 2) <= BATCH_TOKENS:
-            stop += 1
-        some = order[at:stop]
-        longest = len(rows[some[-1]]) + 2
-        ids = np.zeros((len(some), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, name in enumerate(some):
-            size = len(rows[name]) + 2
-            ids[place, :size] = [tokenizer.start, *rows[name], tokenizer.end]
-            mask[place, :size] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        states = session.run(None, inputs)[0]
-        for place, name in enumerate(some):
-            found[name] = states[place, : len(rows[name]) + 2].astype(np.float16)
-        if at // 2000 != stop // 2000:
-            tell(f"lower layers: {stop} of {len(order)}")
-        at = stop
+    for place, states in lower.run(list(rows.values())):
+        found[names[place]] = states.astype(np.float16)
+        if len(found) % 2000 == 0:
+            tell(f"lower layers: {len(found)} of {len(rows)}")
     return found
 
 

@@ -40,10 +40,15 @@ def fit(texts: Sequence[str], labels: Floats, weights: Floats, *, seed: int = 0)
     return learned, intercepts
 
 
-def pack(learned: Floats, intercepts: Floats) -> bytes:
-    """As `classifiers.ngrams.NgramModel` takes it: int8 with one scale a column."""
+def rounded(learned: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """In int8, and the scale of each column."""
     scales = np.abs(learned).max(axis=0) / 127.0
-    kept = np.round(learned / scales).astype(np.int8)
+    return np.round(learned / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def pack(learned: Floats, intercepts: Floats) -> bytes:
+    """As `classifiers.ngrams.NgramModel` takes it."""
+    weights, scales = rounded(learned)
     file = io.BytesIO()
-    np.savez_compressed(file, weights=kept, scales=scales.astype(np.float32), intercepts=intercepts)
+    np.savez_compressed(file, weights=weights, scales=scales, intercepts=intercepts)
     return file.getvalue()

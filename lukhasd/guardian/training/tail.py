@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lukhasd.guardian.classifiers.network import SHARED_LAYERS
-from lukhasd.models.embedder import packaged_model
+from lukhasd.models.minilm import packaged_model
 
 LAYERS, HEADS, WIDTH = 6, 12, 384
 LENGTHS = (12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192)
