@@ -63,15 +63,15 @@ class Poster:
             if time.monotonic() > deadline_s:
                 raise TimeoutError
             connection.request("POST", f"{self._url.path.rstrip('/')}{path}", body=body, headers=headers)
-            response = connection.getresponse()
             content = bytearray()
-            while part := response.read1(READ_BYTES):
-                content += part
-                if time.monotonic() > deadline_s:
-                    raise TimeoutError
-                if len(content) > self._answer_limit_bytes:
-                    raise TooLarge(f"it sent more than {self._answer_limit_bytes} bytes")
-            return response.status, bytes(content)
+            with connection.getresponse() as response:  # which holds the socket open by itself
+                while part := response.read1(READ_BYTES):
+                    content += part
+                    if time.monotonic() > deadline_s:
+                        raise TimeoutError
+                    if len(content) > self._answer_limit_bytes:
+                        raise TooLarge(f"it sent more than {self._answer_limit_bytes} bytes")
+                return response.status, bytes(content)
         finally:
             with self._lock:
                 self._open.discard(connection)
