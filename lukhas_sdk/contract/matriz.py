@@ -99,10 +99,6 @@ class TraceRow(Response, frozen=True):
     stage: StageName
     step: str
     confidence: float | None
-    """Memory: the calibrated probability that a memory that answers is among those found. Attention: how concentrated
-    the weights are (1 − their normalised entropy), which is no probability. Thought: the calibrated probability that
-    one of the quotations answers; of a model's draft, the share of its statements that the memories carry. Risk: the
-    verdict's. Intent: the classifier's probability. Action: the overall one of `metadata`."""
     processing_time_ms: float
     ethics_score: float | None = None
     """Risk stage only."""
@@ -122,8 +118,6 @@ class InteractionMetadata(Response, frozen=True):
     interaction_id: str
     processing_time_ms: float
     confidence: float | None
-    """The calibrated probability that the answer is right: that one of its quotations answers. It takes one question
-    in four to have no answer in memory. Null for what a language model wrote: nothing says how often that is right."""
     pipeline_stages_used: list[StageName]
     constellation_validation: bool
     t4_compliance_verified: bool | None

@@ -1,10 +1,8 @@
-"""Fits `memory/calibration.json` and `matriz/confidence.json`:
-python -m lukhasd.matriz.confidence_training NOTES FACTS
+"""Fits `confidence.json`: python -m lukhasd.matriz.confidence_training NOTES FACTS
 
-Each question goes through search, attention and quotation as in the daemon. The first is whether a memory that answers
-is among those found, the second whether one is among those quoted. Both are fitted on the conversations, the notes and
-the facts together and measured on each, with whole conversations, notes and sets of facts left out of the fit. See
-`lukhasd.memory.questions` for the sets.
+Each question goes through search, attention and quotation as in the daemon. What is fitted, on the notes, is whether
+one of the quotations is from a memory that answers. The facts only say how well that holds for memories of another
+kind. See `lukhasd.memory.questions` for both sets.
 """
 
 from __future__ import annotations
@@ -12,49 +10,41 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import lukhasd.memory
+import numpy as np
+
 from lukhas_sdk.settings import MatrizSettings
 from lukhasd.matriz import extractive
-from lukhasd.matriz.confidence import judged
+from lukhasd.matriz.confidence import features
 from lukhasd.matriz.stages.attention import attend
 from lukhasd.matriz.stages.memory import FOUND_LIMIT, Candidate
 from lukhasd.matriz.stages.thought import QUOTES
-from lukhasd.memory import MemoryStore, answerable, likelihood_training
-from lukhasd.memory.likelihood import Found
-from lukhasd.memory.likelihood_training import Sample
+from lukhasd.memory import MemoryStore
 from lukhasd.memory.questions import Question, QuestionSet, filled_store, find, parse_arguments
 from lukhasd.memory.words import Analyser
 from lukhasd.models.embedder import Embedder, MiniLmEmbedder
-
-DATA = "fitted on tests/data/questions (this project's own) and fact-update-dev (Apache-2.0)"
-
-
-@dataclass(frozen=True)
-class Collected:
-    """Every question for which anything was found, as the memory stage and as the thought stage judge it."""
-
-    found: Sequence[Sample]
-    quoted: Sequence[Sample]
+from lukhasd.models.logistic import Floats, Groups, report
 
 
-async def collect(questions: QuestionSet, embedder: Embedder) -> Collected:
+async def collect(questions: QuestionSet, embedder: Embedder) -> tuple[Floats, Floats, Groups]:
+    """Features of the quotations, whether one of them answers, and the groups."""
     analyser = Analyser()
-    found, quoted = [], []
+    rows, outcomes, groups = [], [], []
     async with filled_store(questions, embedder) as store:
         for question in questions.questions:
-            pair = await _ask(question, store, embedder, analyser)
-            if pair is not None:
-                found.append(pair[0])
-                quoted.append(pair[1])
-    return Collected(found, quoted)
+            quotes = await _quote(question, store, embedder, analyser)
+            found = features(question.text, quotes, analyser) if quotes else None
+            if found is not None:
+                rows.append(found)
+                outcomes.append(float(any(quote.memory.content.data in question.answers for quote in quotes)))
+                groups.append(question.group)
+    return np.array(rows), np.array(outcomes), np.array(groups)
 
 
-async def _ask(
+async def _quote(
     question: Question, store: MemoryStore, embedder: Embedder, analyser: Analyser
-) -> tuple[Sample, Sample] | None:
+) -> Sequence[extractive.Quote]:
     hits = await find(store, question, FOUND_LIMIT)
     ids = [hit.memory_id for hit in hits]
     memories, vectors = await store.get_many(question.owner, ids), await store.vectors(question.owner, ids)
@@ -65,43 +55,21 @@ async def _ask(
         focus=None,
         creative=False,
         budget_tokens=MatrizSettings().context_tokens,
-        query=question.text,
-        analyser=analyser,
     )
-    quotes = extractive.quote(question.text, focus.kept, embedder=embedder, analyser=analyser, limit=QUOTES["moderate"])
-    if not quotes:
-        return None
-    kept, chosen = judged(focus.kept, quotes)
-    asked = (question.text, bool(question.answers), question.group)
-    return (
-        _sample(asked, [answerable.found(hit) for hit in hits], [hit.content.data in question.answers for hit in hits]),
-        _sample(asked, kept, [one.candidate.memory.content.data in question.answers for one in focus.kept], chosen),
-    )
-
-
-def _sample(
-    asked: tuple[str, bool, int],
-    found: Sequence[Found],
-    answers: Sequence[bool],
-    chosen: Sequence[bool] | None = None,
-) -> Sample:
-    text, can_be_answered, group = asked
-    return Sample(text, found, answers, chosen or [True] * len(found), can_be_answered, group)
+    return extractive.quote(question.text, focus.kept, embedder=embedder, analyser=analyser, limit=QUOTES["moderate"])
 
 
 def main() -> None:
-    sets = parse_arguments(__doc__)
+    notes, facts = parse_arguments(__doc__)
     embedder = MiniLmEmbedder()
-    collected = {name: asyncio.run(collect(questions, embedder)) for name, questions in sets.items()}
-    stages = {
-        Path(lukhasd.memory.__file__).with_name("calibration.json"): {n: one.found for n, one in collected.items()},
-        Path(__file__).with_name("confidence.json"): {n: one.quoted for n, one in collected.items()},
+    fitted = {
+        "model": report(*asyncio.run(collect(notes, embedder)), transfer=asyncio.run(collect(facts, embedder))),
+        "data": "fitted on tests/data/questions (this project's own); transfer: fact-update-dev (Apache-2.0)",
+        "embedder": embedder.name,
     }
-    for file, samples in stages.items():
-        fitted = {**likelihood_training.report(samples), "data": DATA, "embedder": embedder.name}
-        text = json.dumps(fitted, indent=2) + "\n"
-        file.write_text(text, encoding="utf-8")
-        print(text)  # noqa: T201
+    text = json.dumps(fitted, indent=2) + "\n"
+    Path(__file__).with_name("confidence.json").write_text(text, encoding="utf-8")
+    print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

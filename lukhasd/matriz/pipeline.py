@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -28,7 +28,7 @@ from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages import action, attention, intent, risk
-from lukhasd.matriz.stages.memory import Recollection, recollect
+from lukhasd.matriz.stages.memory import Candidate, recollect
 from lukhasd.matriz.stages.thought import Thinker
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
@@ -132,7 +132,7 @@ class Pipeline:
                 folds=self._folds,
             ),
         )
-        focus = await trace.stage("attention", self._attend(caller, request, recollection))
+        focus = await trace.stage("attention", self._attend(caller, request, recollection.candidates))
         draft = await trace.stage("thought", self._thinker.think(caller, request, recollection, focus, previous))
         judgement = await trace.stage("risk", risk.judge(caller, request, draft.text, guardian=self._guardian))
         permission = await trace.stage(
@@ -204,8 +204,9 @@ class Pipeline:
     async def active_sessions(self) -> int:
         return await self._folds.active_sessions()
 
-    async def _attend(self, caller: Caller, request: ProcessRequest, recollection: Recollection) -> attention.Focus:
-        candidates = recollection.candidates
+    async def _attend(
+        self, caller: Caller, request: ProcessRequest, candidates: Sequence[Candidate]
+    ) -> attention.Focus:
         vectors = await self._memory.vectors(caller.identity_id, [one.memory.memory_id for one in candidates])
         options = request.pipeline_options
         return await asyncio.to_thread(
@@ -217,8 +218,6 @@ class Pipeline:
                 focus=options.attention_focus,
                 creative=options.thought_mode == "creative",
                 budget_tokens=self._settings.context_tokens,
-                query=recollection.query,
-                analyser=self._thinker.analyser,
             )
         )
 

@@ -58,6 +58,7 @@ async def recollect(
     if 0 < memory.pending_vectors() <= WAITED_FOR:
         await memory.wait_for_vectors(WAIT_S)
     found = await memory.search(owner, SearchRequest(query=query[:10_000], limit=FOUND_LIMIT))
+    probability = memory.answer_probability(query, found.results)
     memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
     candidates = {
         hit.memory_id: Candidate(memories[hit.memory_id], hit.relevance_score, hit.cosine, 0)
@@ -76,7 +77,7 @@ async def recollect(
         step += f", followed links to {linked} more"
     if found.pending_vectors:
         step += f"; {found.pending_vectors} are found by words only until their vectors are computed"
-    return Recollection(query, tuple(candidates.values()), found.answerable or 0.0, step)
+    return Recollection(query, tuple(candidates.values()), probability, step)
 
 
 def follow_up(text: str, previous: Interaction | None) -> str:

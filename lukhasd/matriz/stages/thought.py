@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from msgspec import structs
-
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
 from lukhas_sdk.contract.matriz import Citation, ProcessRequest
@@ -19,7 +17,7 @@ from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz import extractive, grounded, sentences
 from lukhasd.matriz.confidence import Confidence
-from lukhasd.matriz.stages.attention import Focus, Focused
+from lukhasd.matriz.stages.attention import Focus
 from lukhasd.matriz.stages.memory import Recollection
 from lukhasd.memory.folds import Interaction
 from lukhasd.memory.words import FUNCTION_WORDS, Analyser
@@ -31,9 +29,8 @@ logger = logging.getLogger(__name__)
 
 ANSWERS_FROM = 0.5
 """Probability from which memory is said to answer: more likely than not."""
-MAY_ANSWER_FROM = 0.2
-"""Below it memory is said not to answer, and only the nearest quotation is shown; between the two, that it may not. Of
-the questions below it in tests/data/questions, at most one in nine was answered all the same."""
+MAY_ANSWER_FROM = 0.1
+"""Below it memory is said not to answer, and only the nearest quotation is shown; between the two, that it may not."""
 QUOTES: dict[str, int] = {"brief": 1, "moderate": 3, "detailed": 6}
 INTRODUCTION: dict[str, str] = {
     "plain": "From memory:",
@@ -116,7 +113,8 @@ class Thinker:
             text = nothing_answers(recollection, self.analyser)
             reasons = {"confidence": "there is no answer"}
             return Draft(text, (), (), "none", None, None, 0.0, "Found nothing to quote", reasons)
-        probability = self.confidence.probability(recollection.query, focus.kept, quotes)
+        score = quotes[0].score
+        probability = self.confidence.probability(recollection.query, quotes, self.analyser)
         answers = probability is None or probability >= ANSWERS_FROM
         introduction = INTRODUCTION[preferences.response_style]
         if not answers:
@@ -132,9 +130,10 @@ class Thinker:
             tuple({quote.memory.memory_id: quote.memory for quote in quotes}.values()),
             "memory" if answers else "none",
             None,
-            probability,
+            score,
             probability,
             f"Quoted {count} of memory ({mode})" if answers else f"Judged that memory does not answer; quoted {count}",
+            {"confidence": "the extractive answer's score: its best sentence's; not a probability"},
         )
 
     def _quote(self, query: str, focus: Focus, *, limit: int) -> list[extractive.Quote]:
@@ -153,7 +152,7 @@ class Thinker:
     ) -> Draft:
         preferences = request.context.preferences
         mode = request.pipeline_options.thought_mode
-        memories, withheld = await self._harmless(caller, [_as_shown(one) for one in focus.kept])
+        memories, withheld = await self._harmless(caller, [one.candidate.memory for one in focus.kept])
         messages = grounded.prompt(
             request.input,
             memories,
@@ -215,11 +214,6 @@ class Thinker:
                 Citation(memory.memory_id, best, extractive.source_of(memory), memory.metadata.event_at, score)
             )
         return tuple(citations)
-
-
-def _as_shown(one: Focused) -> Memory:
-    memory = one.candidate.memory
-    return structs.replace(memory, content=structs.replace(memory.content, data=one.shown))
 
 
 def nothing_answers(recollection: Recollection, analyser: Analyser) -> str:
