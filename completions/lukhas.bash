@@ -7,7 +7,7 @@ _lukhas() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ "${COMP_WORDS[i]}" == -- ]] && return
         case "${at:+$at }${COMP_WORDS[i]}" in
-            process|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|config|daemon|status|doctor|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
+            process|chat|stream|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|glyph|audit|jobs|stage|node|star|config|daemon|status|perf|t4|ops|doctor|'stream consciousness'|'stream memory-drift'|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model pull'|'model remove'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'glyph send'|'glyph watch'|'glyph list'|'glyph symbols'|'glyph register'|'glyph remove'|'glyph encode'|'glyph decode'|'audit list'|'audit status'|'jobs list'|'jobs show'|'jobs results'|'jobs watch'|'jobs cancel'|'jobs resume'|'jobs remove'|'node list'|'node show'|'node register'|'node test'|'node remove'|'star list'|'star test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
         esac
     done
     case "$at:$previous" in
@@ -19,6 +19,15 @@ _lukhas() {
         process:--previous) return ;;
         process:--style) words='plain educational conversational concise technical' ;;
         process:--detail) words='brief moderate detailed' ;;
+        process:--batch) return ;;
+        process:--resume) return ;;
+        process:--output) files="yes" ;;
+        chat:--session) return ;;
+        'stream consciousness:--only') return ;;
+        'stream consciousness:--last-id') return ;;
+        'stream consciousness:--count') return ;;
+        'stream memory-drift:--last-id') return ;;
+        'stream memory-drift:--count') return ;;
         'memory store:--type') words='episodic semantic procedural reflective' ;;
         'memory store:--tag') return ;;
         'memory store:--importance') return ;;
@@ -144,20 +153,74 @@ _lukhas() {
         'identity add:--tier') words='ΛGUEST ΛUSER ΛULTRA ΛPRIME' ;;
         'model use:--model') return ;;
         'model use:--on-failure') words='extractive error' ;;
+        'model pull:--sha256') return ;;
+        'model pull:--name') return ;;
         'embedder use:--model') return ;;
         'embedder use:--dimensions') return ;;
         backup:--passphrase-file) files="yes" ;;
         restore:--passphrase-file) files="yes" ;;
+        'glyph send:--data') return ;;
+        'glyph send:--to') return ;;
+        'glyph send:--component') return ;;
+        'glyph send:--session') return ;;
+        'glyph send:--priority') words='low normal high' ;;
+        'glyph send:--ttl') return ;;
+        'glyph watch:--symbol') return ;;
+        'glyph list:--symbol') return ;;
+        'glyph list:--action') return ;;
+        'glyph list:--module') return ;;
+        'glyph list:--since') return ;;
+        'glyph list:--until') return ;;
+        'glyph list:--limit') return ;;
+        'glyph list:--cursor') return ;;
+        'glyph symbols:--language') return ;;
+        'glyph register:--meaning') return ;;
+        'glyph register:--name') return ;;
+        'glyph encode:--language') return ;;
+        'glyph decode:--language') return ;;
+        'audit list:--symbol') return ;;
+        'audit list:--action') return ;;
+        'audit list:--module') return ;;
+        'audit list:--user') return ;;
+        'audit list:--since') return ;;
+        'audit list:--until') return ;;
+        'audit list:--limit') return ;;
+        'audit list:--cursor') return ;;
+        'jobs list:--state') words='queued running done failed cancelled' ;;
+        'jobs list:--limit') return ;;
+        'jobs list:--cursor') return ;;
+        stage:--config) return ;;
+        'node list:--stage') words='memory attention thought risk intent action' ;;
+        'node list:--pillar') return ;;
+        'node register:--stage') return ;;
+        'node register:--callback') return ;;
+        'node register:--timeout-ms') return ;;
+        'node register:--step') return ;;
+        'node register:--capability') return ;;
+        'node register:--pillar') return ;;
+        'node register:--from') return ;;
+        'node test:--stage') words='memory attention thought risk intent action' ;;
         'daemon start:--timeout') return ;;
         'daemon stop:--timeout') return ;;
         'daemon restart:--timeout') return ;;
         'daemon logs:-n'|'daemon logs:--lines') return ;;
+        perf:--metric) return ;;
+        perf:--window) return ;;
+        perf:--step) return ;;
         *)
             case "$at" in
                 '')
-                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process memory guardian incidents auth identity model embedder export import backup restore config daemon status doctor'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process chat stream memory guardian incidents auth identity model embedder export import backup restore glyph audit jobs stage node star config daemon status perf t4 ops doctor'; fi ;;
                 process)
-                    if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --remember --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --remember --stream --batch --lines --parallel --no-parallel --resume --detach --output --force --json --no-autostart -h --help'; else words=''; fi ;;
+                chat)
+                    if [[ "$current" == -* ]]; then words='--session --new --json --no-autostart -h --help'; else words=''; fi ;;
+                stream)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='consciousness memory-drift'; fi ;;
+                'stream consciousness')
+                    if [[ "$current" == -* ]]; then words='--only --last-id --count --json --no-autostart -h --help'; else words=''; fi ;;
+                'stream memory-drift')
+                    if [[ "$current" == -* ]]; then words='--last-id --count --json --no-autostart -h --help'; else words=''; fi ;;
                 memory)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='store search recall list delete stats drift folds fold forget edit history diff revert undo repair import watch why conflicts quarantine saved'; fi ;;
                 'memory store')
@@ -311,11 +374,15 @@ _lukhas() {
                 'identity remove')
                     if [[ "$current" == -* ]]; then words='--with-memories --yes --json --no-autostart -h --help'; else words=''; fi ;;
                 model)
-                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list use test'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list use pull remove test'; fi ;;
                 'model list')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'model use')
                     if [[ "$current" == -* ]]; then words='--model --api-key-stdin --on-failure --json --no-autostart -h --help'; else words=''; fi ;;
+                'model pull')
+                    if [[ "$current" == -* ]]; then words='--sha256 --name --json --no-autostart -h --help'; else words=''; fi ;;
+                'model remove')
+                    if [[ "$current" == -* ]]; then words='-y --yes --json --no-autostart -h --help'; else words=''; fi ;;
                 'model test')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 embedder)
@@ -336,6 +403,66 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --force --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
                 restore)
                     if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --undo -y --yes --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                glyph)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='send watch list symbols register remove encode decode'; fi ;;
+                'glyph send')
+                    if [[ "$current" == -* ]]; then words='--data --to --component --session --priority --ttl --guardian --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph watch')
+                    if [[ "$current" == -* ]]; then words='--symbol --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph list')
+                    if [[ "$current" == -* ]]; then words='--symbol --action --module --since --until --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph symbols')
+                    if [[ "$current" == -* ]]; then words='--language --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph register')
+                    if [[ "$current" == -* ]]; then words='--meaning --name --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph encode')
+                    if [[ "$current" == -* ]]; then words='--language --json --no-autostart -h --help'; else words=''; fi ;;
+                'glyph decode')
+                    if [[ "$current" == -* ]]; then words='--language --json --no-autostart -h --help'; else words=''; fi ;;
+                audit)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list status'; fi ;;
+                'audit list')
+                    if [[ "$current" == -* ]]; then words='--symbol --action --module --user --since --until --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'audit status')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                jobs)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show results watch cancel resume remove'; fi ;;
+                'jobs list')
+                    if [[ "$current" == -* ]]; then words='--state --all --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs results')
+                    if [[ "$current" == -* ]]; then words='--failed --json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs watch')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs cancel')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs resume')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'jobs remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                stage)
+                    if [[ "$current" == -* ]]; then words='--config --json --no-autostart -h --help'; else words='memory attention thought risk intent action'; fi ;;
+                node)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list show register test remove'; fi ;;
+                'node list')
+                    if [[ "$current" == -* ]]; then words='--stage --pillar --json --no-autostart -h --help'; else words=''; fi ;;
+                'node show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'node register')
+                    if [[ "$current" == -* ]]; then words='--stage --callback --timeout-ms --step --capability --pillar --from --json --no-autostart -h --help'; else words=''; fi ;;
+                'node test')
+                    if [[ "$current" == -* ]]; then words='--stage --json --no-autostart -h --help'; else words=''; fi ;;
+                'node remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                star)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='list test'; fi ;;
+                'star list')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'star test')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='identity memory vision bio dream ethics guardian quantum'; fi ;;
                 config)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='get set unset path list'; fi ;;
                 'config get')
@@ -361,6 +488,12 @@ _lukhas() {
                 'daemon logs')
                     if [[ "$current" == -* ]]; then words='-n --lines -f --follow --json --no-autostart -h --help'; else words=''; fi ;;
                 status)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                perf)
+                    if [[ "$current" == -* ]]; then words='--metric --window --step --watch --json --no-autostart -h --help'; else words=''; fi ;;
+                t4)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                ops)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 doctor)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;

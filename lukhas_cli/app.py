@@ -18,8 +18,9 @@ from lukhas_cli.session import Session
 from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
 NAMES = (
-    "process", "memory", "guardian", "incidents", "auth", "identity", "model", "embedder", "export", "import", "backup",
-    "restore", "config", "daemon", "status", "doctor",
+    "process", "chat", "stream", "memory", "guardian", "incidents", "auth", "identity", "model", "embedder", "export",
+    "import", "backup", "restore", "glyph", "audit", "jobs", "stage", "node", "star", "config", "daemon", "status",
+    "perf", "t4", "ops", "doctor",
 )  # fmt: skip
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

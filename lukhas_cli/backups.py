@@ -68,9 +68,9 @@ def write_backup(paths: Paths, snapshot: SnapshotResponse, output: BinaryIO, pas
     return manifest
 
 
-def read_backup(file: Path, passphrase: Secret, *, data: Path, config: Path) -> Manifest:
-    """Decrypts into the two folders, which are empty. ValidationError for a file that is not whole, was altered, needs
-    another passphrase or a newer LUKHAS; then what is in the folders is worth nothing."""
+def read_backup(file: Path, passphrase: Secret, *, data: Path | None, config: Path | None) -> Manifest:
+    """Decrypts into the two folders, which are empty; without them, nowhere. ValidationError for a file that is not
+    whole, was altered, needs another passphrase or a newer LUKHAS; then what is in the folders is worth nothing."""
     import pyrage
 
     try:
@@ -102,6 +102,11 @@ def read_backup(file: Path, passphrase: Secret, *, data: Path, config: Path) -> 
             hint="nothing was changed; use another copy of it",
         ) from None
     return manifest
+
+
+def check_backup(file: Path, passphrase: Secret) -> Manifest:
+    """Reads the whole file as `read_backup` does, and keeps nothing of it."""
+    return read_backup(file, passphrase, data=None, config=None)
 
 
 class _NotOurs(Exception):
@@ -182,12 +187,12 @@ def _add(archive: tarfile.TarFile, name: str, source: IO[bytes]) -> None:
     archive.addfile(info, source)
 
 
-def _unpack(packed: BinaryIO, data: Path, config: Path) -> Manifest:
+def _unpack(packed: BinaryIO, data: Path | None, config: Path | None) -> Manifest:
     manifest = None
     seen: set[str] = set()
     with tarfile.open(fileobj=packed, mode="r|") as archive:
         for member in archive:
-            target = _target(member, data, config)
+            target = _target(member, data or Path(), config or Path())
             source = archive.extractfile(member)
             if source is None or member.name in seen:
                 raise _NotOurs(f"{member.name} is not as we write it")
@@ -198,13 +203,23 @@ def _unpack(packed: BinaryIO, data: Path, config: Path) -> Manifest:
                 continue
             if manifest is None:
                 raise _NotOurs("it does not begin with its manifest")
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
+            with _taking(None if data is None else target) as take:
                 while chunk := source.read(CHUNK_BYTES):
-                    out.write(chunk)
+                    take(chunk)
     if manifest is None or DATABASE not in seen:
         raise _NotOurs("it holds no database")
     return manifest
+
+
+@contextmanager
+def _taking(target: Path | None) -> Iterator[Callable[[bytes], object]]:
+    """Writes into a new file; without one, nowhere."""
+    if target is None:
+        yield len
+        return
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
+        yield out.write
 
 
 def _target(member: tarfile.TarInfo, data: Path, config: Path) -> Path | None:

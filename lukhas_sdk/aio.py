@@ -11,8 +11,8 @@ async with AsyncLukhasClient() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,11 +20,12 @@ import msgspec
 
 from lukhas_sdk.client import PASSING, BaseClient, as_error
 from lukhas_sdk.contract.base import API_PREFIX, Operation, Stream
-from lukhas_sdk.contract.matriz import Context, PipelineOptions, ProcessEvent, ProcessResponse, TraceRow
-from lukhas_sdk.errors import CODES, DaemonUnreachable, LukhasError, ModuleTimeout, ValidationError, from_body
+from lukhas_sdk.contract.matriz import Context, PipelineOptions, ProcessEvent, ProcessRequest, ProcessResponse, TraceRow
+from lukhas_sdk.contract.streams import PROCESS_STREAM, Cancel, Query, Subscribed
+from lukhas_sdk.errors import CODES, DaemonUnreachable, LukhasError, ModuleTimeout, NotFound, ValidationError, from_body
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.transport import split_base_url
-from lukhas_sdk.websocket import MESSAGE_LIMIT_BYTES, SILENCE_S, read_event, reconnect_pause_s
+from lukhas_sdk.websocket import MESSAGE_LIMIT_BYTES, SILENCE_S, Progress, read_event, reconnect_pause_s
 
 if TYPE_CHECKING:
     import aiohttp
@@ -79,7 +80,7 @@ class AsyncLukhasClient(BaseClient):
     ) -> Result:
         """Any operation of the contract, by its row of the table."""
         content = await self.call_raw(operation, params=params, body=body)
-        return msgspec.json.decode(content, type=operation.result)
+        return operation.read(content)
 
     async def call_raw(
         self,
@@ -88,7 +89,7 @@ class AsyncLukhasClient(BaseClient):
         params: Params | None = None,
         body: Body | None = None,
     ) -> bytes:
-        """Like `call`, with the answer's JSON left as it came."""
+        """Like `call`, with the answer's bytes as they came."""
         path, headers, content = await self._prepare(operation, params, body)
         attempt = 0
         while True:
@@ -123,20 +124,29 @@ class AsyncLukhasClient(BaseClient):
                     raise from_body(CODES[event.error["code"]][0], {"error": event.error})
                 yield event
 
-    async def follow(self, operation: Stream[Params, Result], *, params: Params | None = None) -> AsyncIterator[Result]:
+    async def follow(
+        self,
+        operation: Stream[Params, Result],
+        *,
+        params: Params | None = None,
+        told: Callable[[Subscribed], None] | None = None,
+    ) -> AsyncIterator[Result]:
         """As `LukhasClient.follow`."""
         from aiohttp import WSMsgType
 
-        path, headers, _ = await self._prepare(operation, params, None)
+        progress = Progress(operation, params, told)
         attempt = 0
         connected = False
         while True:
             try:
+                path, headers, _ = await self._prepare(operation, progress.params, None)
                 async with self._upgraded(path, headers) as socket:
                     connected, attempt = True, 0
                     async for message in socket:
                         if message.type is WSMsgType.TEXT:
-                            yield read_event(operation, message.data)
+                            event = progress.read(message.data)
+                            if event is not None:
+                                yield event
             except LukhasError as error:
                 if not connected or error.status not in PASSING:
                     raise
@@ -203,12 +213,14 @@ class AsyncLukhasClient(BaseClient):
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of an answer: `trace` as each stage ends, then `content`, `metadata` and `complete`, each with its own
-    field."""
+    """A piece of an answer: `trace` as each stage ends, `content` as the response is released, then `metadata` and
+    `complete`, each with its own field."""
 
     type: Literal["trace", "content", "metadata", "complete"]
     row: TraceRow | None = None
     text: str | None = None
+    replace: bool = False
+    """With `content`: what came before is void, and `text` begins the answer anew."""
     modules: list[str] | None = None
     """The nodes that the answer came through."""
     response: ProcessResponse | None = None
@@ -217,17 +229,25 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerStream:
+    """Questions and their answers over one WebSocket; over NDJSON with a daemon that has none for them."""
+
     def __init__(self, client: AsyncLukhasClient) -> None:
         self._client = client
+        self._stack = AsyncExitStack()
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._events: AsyncIterator[ProcessEvent] | None = None
 
     async def __aenter__(self) -> AnswerStream:
+        try:
+            path, headers, _ = await self._client._prepare(PROCESS_STREAM, None, None)
+            self._socket = await self._stack.enter_async_context(self._client._upgraded(path, headers))
+        except NotFound:
+            self._socket = None
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._events is not None:
-            await self._events.aclose()  # type: ignore[attr-defined]  # a generator's
-            self._events = None
+        await self._leave()
+        await self._stack.aclose()
 
     async def send_query(
         self,
@@ -236,21 +256,78 @@ class AnswerStream:
         context: Context | dict[str, Any] | None = None,
         options: PipelineOptions | dict[str, Any] | None = None,
     ) -> None:
-        """Its answer is what iterating gives next; what was not read of an answer before it is left."""
-        await self.__aexit__()
-        self._events = self._client.process_stream(input, context=context, options=options)
+        """Its answer is what iterating gives next; one before it that was not read to its end is cancelled."""
+        from lukhas_sdk.nouns import process_request
+
+        await self._leave()
+        question = process_request(input, context, options, None)
+        if self._socket is None:
+            self._events = self._client.process_stream(input, context=context, options=options)
+            return
+        query = Query(**{name: getattr(question, name) for name in ProcessRequest.__struct_fields__})
+        await self._socket.send_str(msgspec.json.encode(query).decode())
+        self._events = self._heard(self._socket)
+
+    async def cancel(self) -> None:
+        """Stops the daemon's work on the question; iterating ends then."""
+        if self._socket is not None and self._events is not None:
+            await self._socket.send_str(msgspec.json.encode(Cancel()).decode())
+        else:
+            await self._leave()
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         if self._events is None:
             raise ValidationError("nothing was asked yet", hint="await stream.send_query(…) first")
+        told = False
         async for event in self._events:
             if event.row is not None:
                 yield Chunk(type="trace", row=event.row)
+            if event.type == "content":
+                told = True
+                yield Chunk(type="content", text=event.text, replace=event.replace)
             if event.result is not None:
                 answer = event.result
-                yield Chunk(type="content", text=answer.text)
+                if not told:
+                    yield Chunk(type="content", text=answer.text)
                 yield Chunk(type="metadata", modules=answer.constellation_metadata.registry_nodes_utilized)
                 yield Chunk(type="complete", response=answer, processing_time_ms=answer.metadata.processing_time_ms)
+        self._events = None
+
+    async def _heard(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[ProcessEvent]:
+        """Up to the answer's end. An error event is raised."""
+        from aiohttp import WSMsgType
+
+        failure: LukhasError | None = None
+        with _meaning(str(self._client._target), SILENCE_S):
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                event = read_event(PROCESS_STREAM, message.data)
+                if not isinstance(event, ProcessEvent):
+                    continue
+                if event.type == "error" and event.error is not None:
+                    failure = from_body(CODES[event.error["code"]][0], {"error": event.error})
+                    continue
+                if event.type == "end":
+                    break
+                yield event
+            else:
+                raise DaemonUnreachable("the answer broke off", hint="see: lukhas daemon logs")
+        if failure is not None:
+            raise failure
+
+    async def _leave(self) -> None:
+        """Cancels what was asked, and reads over what of it is still to come."""
+        events, self._events = self._events, None
+        if events is None:
+            return
+        if self._socket is None:
+            await events.aclose()  # type: ignore[attr-defined]  # a generator's
+        elif not self._socket.closed:
+            await self._socket.send_str(msgspec.json.encode(Cancel()).decode())
+            with suppress(LukhasError):
+                async for _ in events:
+                    pass
 
 
 async def _read_error(response: aiohttp.ClientResponse) -> LukhasError:

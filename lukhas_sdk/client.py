@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import msgspec
@@ -17,10 +17,21 @@ from lukhas_sdk.transport import Answer, Transport
 from lukhas_sdk.verbs import feed, verb
 
 if TYPE_CHECKING:
+    from lukhas_sdk.consciousness_nouns import ConsciousnessNoun
+    from lukhas_sdk.contract.base import StageName
+    from lukhas_sdk.contract.batch import BatchQuery, BatchResponse
+    from lukhas_sdk.contract.interactions import InteractionListResponse, SessionListResponse
     from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessEvent, ProcessResponse
+    from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
+    from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, StatusResponse
+    from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
+    from lukhas_sdk.jobs_nouns import JobsNoun
+    from lukhas_sdk.models_nouns import ModelNoun
+    from lukhas_sdk.nodes_nouns import NodesNoun, StarsNoun
     from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
+    from lukhas_sdk.ops_nouns import OpsNoun, PerfNoun, T4Noun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
@@ -77,6 +88,39 @@ class BaseClient:
         return cast("LukhasClient", self).events(nouns.PROCESS, body=body)
 
     @verb
+    def batch_process(
+        self,
+        queries: Sequence[str | BatchQuery | dict[str, Any]],
+        *,
+        common_context: Context | dict[str, Any] | None = None,
+        options: PipelineOptions | dict[str, Any] | None = None,
+        parallel: bool = True,
+        as_job: bool = False,
+    ) -> BatchResponse:
+        """Each query through the six stages; `responses` are in their order, each with its answer or its error. More
+        than 50 queries have to be sent with `as_job`: the results are then those of `client.jobs.results(job_id)`."""
+        from lukhas_sdk import nouns
+        from lukhas_sdk.contract.batch import BATCH
+
+        body = nouns.batch_request(queries, common_context, options, parallel=parallel, as_job=as_job)
+        return cast("LukhasClient", self).call(BATCH, body=body)
+
+    @verb
+    def stage(
+        self,
+        name: StageName,
+        input_data: StageData | dict[str, Any] | str,
+        *,
+        context: Context | dict[str, Any] | None = None,
+        stage_config: StageConfig | dict[str, Any] | None = None,
+    ) -> StageResponse:
+        """One stage of the pipeline. `input_data` is a text, or the `stage_result` of the stage before."""
+        from lukhas_sdk import nodes_nouns
+
+        params, body = nodes_nouns.stage_request(name, input_data, context, stage_config)
+        return cast("LukhasClient", self).call(nodes_nouns.RUN_STAGE, params=params, body=body)
+
+    @verb
     def health(self) -> HealthResponse:
         from lukhas_sdk.contract.system import HEALTH
 
@@ -95,6 +139,12 @@ class BaseClient:
         return MemoryNoun(self)
 
     @property
+    def model(self) -> ModelNoun[Self]:
+        from lukhas_sdk.models_nouns import ModelNoun
+
+        return ModelNoun(self)
+
+    @property
     def embedder(self) -> EmbedderNoun[Self]:
         from lukhas_sdk.nouns import EmbedderNoun
 
@@ -107,16 +157,86 @@ class BaseClient:
         return GuardianNoun(self)
 
     @property
+    def jobs(self) -> JobsNoun[Self]:
+        from lukhas_sdk.jobs_nouns import JobsNoun
+
+        return JobsNoun(self)
+
+    @property
+    def nodes(self) -> NodesNoun[Self]:
+        from lukhas_sdk.nodes_nouns import NodesNoun
+
+        return NodesNoun(self)
+
+    @property
+    def stars(self) -> StarsNoun[Self]:
+        from lukhas_sdk.nodes_nouns import StarsNoun
+
+        return StarsNoun(self)
+
+    @property
+    def glyph(self) -> GlyphNoun[Self]:
+        from lukhas_sdk.glyph_nouns import GlyphNoun
+
+        return GlyphNoun(self)
+
+    @property
+    def audit(self) -> AuditNoun[Self]:
+        from lukhas_sdk.glyph_nouns import AuditNoun
+
+        return AuditNoun(self)
+
+    @property
     def incidents(self) -> IncidentsNoun[Self]:
         from lukhas_sdk.guardian_nouns import IncidentsNoun
 
         return IncidentsNoun(self)
 
+    @verb
+    def sessions(self, *, limit: int = 20, cursor: str | None = None) -> SessionListResponse:
+        """Conversations, the one that was used last first."""
+        from lukhas_sdk.contract.interactions import SESSIONS, SessionListParams
+
+        return cast("LukhasClient", self).call(SESSIONS, params=SessionListParams(limit, cursor))
+
+    @verb
+    def interactions(
+        self, session_id: str | None = None, *, limit: int = 20, cursor: str | None = None
+    ) -> InteractionListResponse:
+        """What was asked and answered, newest first."""
+        from lukhas_sdk.contract.interactions import INTERACTIONS, InteractionListParams
+
+        return cast("LukhasClient", self).call(INTERACTIONS, params=InteractionListParams(session_id, limit, cursor))
+
+    @property
+    def consciousness(self) -> ConsciousnessNoun[Self]:
+        from lukhas_sdk.consciousness_nouns import ConsciousnessNoun
+
+        return ConsciousnessNoun(self)
+
+    @property
+    def t4(self) -> T4Noun[Self]:
+        from lukhas_sdk.ops_nouns import T4Noun
+
+        return T4Noun(self)
+
+    @property
+    def perf(self) -> PerfNoun[Self]:
+        from lukhas_sdk.ops_nouns import PerfNoun
+
+        return PerfNoun(self)
+
+    @property
+    def ops(self) -> OpsNoun[Self]:
+        from lukhas_sdk.ops_nouns import OpsNoun
+
+        return OpsNoun(self)
+
     def _request(
         self, operation: Operation[Any, Any, Any], params: Any, body: Any
     ) -> tuple[str, dict[str, str], bytes | None]:
         """Path, headers and body."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": operation.media_type}
         content = None
         if operation.body is not NoBody:
             headers["Content-Type"] = "application/json"
@@ -202,7 +322,7 @@ class LukhasClient(BaseClient):
     ) -> Result:
         """Any operation of the contract, by its row of the table."""
         content = self.call_raw(operation, params=params, body=body)
-        return msgspec.json.decode(content, type=operation.result)
+        return operation.read(content)
 
     def call_raw(
         self,
@@ -211,7 +331,7 @@ class LukhasClient(BaseClient):
         params: Params | None = None,
         body: Body | None = None,
     ) -> bytes:
-        """Like `call`, with the answer's JSON left as it came."""
+        """Like `call`, with the answer's bytes as they came."""
         path, headers, content = self._request(operation, params, body)
         attempt = 0
         while True:
@@ -247,26 +367,36 @@ class LukhasClient(BaseClient):
                 raise from_body(CODES[event.error["code"]][0], {"error": event.error})
             yield event
 
-    def follow(self, operation: Stream[Params, Result], *, params: Params | None = None) -> Iterator[Result]:
-        """The events of a WebSocket, on a connection of its own that is made again when it breaks.
+    def follow(
+        self,
+        operation: Stream[Params, Result],
+        *,
+        params: Params | None = None,
+        told: Callable[[Subscribed], None] | None = None,
+    ) -> Iterator[Result]:
+        """The events of a WebSocket, on a connection of its own that is made again when it breaks, and goes on after
+        the last event. `told` is called when the daemon says how much of that is gone.
 
         Raises what the daemon says to the handshake, and DaemonUnreachable where already the first one fails.
         """
-        from lukhas_sdk.websocket import read_event, reconnect_pause_s
+        from lukhas_sdk.websocket import Progress, reconnect_pause_s
 
-        path, headers, _ = self._request(operation, params, None)
+        progress = Progress(operation, params, told)
         transport = Transport(self._target, prefix=API_PREFIX, timeout_s=self._timeout_s)
         attempt = 0
         connected = False
         try:
             while True:
                 try:
+                    path, headers, _ = self._request(operation, progress.params, None)
                     answer = transport.upgrade(path, headers=headers)
                     if isinstance(answer, Answer):
                         raise as_error(answer.status, answer.headers, answer.body)
                     connected, attempt = True, 0
                     for message in answer:
-                        yield read_event(operation, message)
+                        event = progress.read(message)
+                        if event is not None:
+                            yield event
                 except LukhasError as error:
                     if not connected or error.status not in PASSING:
                         raise

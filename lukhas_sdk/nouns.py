@@ -10,12 +10,13 @@ import msgspec
 from lukhas_sdk.contract import embedder, forgetting, helix, memory, saved, truth
 from lukhas_sdk.contract import folds as folding
 from lukhas_sdk.contract.base import Request
+from lukhas_sdk.contract.batch import BatchQuery, BatchRequest
 from lukhas_sdk.contract.matriz import PROCESS, ConstellationConfig, Context, PipelineOptions, ProcessRequest
 from lukhas_sdk.contract.streams import MEMORY_DRIFT, MemoryDriftEvent, RepairMethod
 from lukhas_sdk.errors import ValidationError
 from lukhas_sdk.verbs import Client, Noun, feed, verb
 
-__all__ = ["PROCESS", "EmbedderNoun", "MemoryNoun", "process_request"]
+__all__ = ["PROCESS", "EmbedderNoun", "MemoryNoun", "batch_request", "process_request"]
 
 R = TypeVar("R", bound=Request)
 
@@ -37,6 +38,24 @@ def process_request(
         context=as_struct(context, Context, "context"),
         pipeline_options=as_struct(options, PipelineOptions, "options"),
         constellation_config=as_struct(constellation_config, ConstellationConfig, "constellation_config"),
+    )
+
+
+def batch_request(
+    queries: Sequence[str | BatchQuery | dict[str, Any]],
+    common_context: Context | dict[str, Any] | None,
+    options: PipelineOptions | dict[str, Any] | None,
+    *,
+    parallel: bool,
+    as_job: bool,
+) -> BatchRequest:
+    common = process_request("", common_context, options, None)
+    return BatchRequest(
+        queries=[query if isinstance(query, str) else as_struct(query, BatchQuery, "queries") for query in queries],
+        common_context=common.context,
+        pipeline_options=common.pipeline_options,
+        parallel=parallel,
+        as_job=as_job,
     )
 
 

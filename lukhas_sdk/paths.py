@@ -41,6 +41,11 @@ class Paths:
         return self.state / "lukhasd.log"
 
     @property
+    def weights_dir(self) -> Path:
+        """Pulled weights of language models."""
+        return self.state / "models"
+
+    @property
     def local_key(self) -> Path:
         return self.state / "local.key"
 

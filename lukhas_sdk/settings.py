@@ -35,6 +35,12 @@ class DaemonSettings(Section, frozen=True):
     log_backups: Annotated[int, Meta(ge=0, le=100, description="Rotated logs that are kept")] = 3
     body_limit_bytes: Annotated[int, Meta(ge=1024, description="Largest request body that is read")] = 8_388_608
     max_connections: Annotated[int, Meta(ge=8, description="TCP connections served at once")] = 256
+    max_in_work: Annotated[
+        int, Meta(ge=0, description="Requests of one allowance in work at once; more wait their turn; 0: no bound")
+    ] = 16
+    longest_wait_ms: Annotated[
+        int, Meta(ge=0, le=60_000, description="Time a request waits for its turn before it is told to come later")
+    ] = 1000
     header_timeout_s: Annotated[
         float, Meta(gt=0, le=3600, description="Time a client has to send a request's head")
     ] = 10.0
@@ -88,6 +94,7 @@ class MatrizSettings(Section, frozen=True):
     context_tokens: Annotated[
         int, Meta(ge=50, le=100_000, description="Budget of memory text per answer, in tokens")
     ] = 800
+    parallel: Annotated[int, Meta(ge=1, le=64, description="Queries of batches that are answered at a time")] = 2
 
 
 class GuardianSettings(Section, frozen=True):
@@ -138,6 +145,19 @@ class ModelSettings(Section, frozen=True):
         Literal["extractive", "error"],
         Meta(description="When the model fails: answer from memory and say so, or 504 MODULE_TIMEOUT"),
     ] = "extractive"
+    weights: Annotated[
+        str,
+        Meta(
+            description="GGUF weights that the daemon runs itself where no endpoint is set: the name of pulled ones, or"
+            " a file's path"
+        ),
+    ] = ""
+    context_tokens: Annotated[
+        int, Meta(ge=512, le=1_000_000, description="Context of such weights, prompt and answer together, in tokens")
+    ] = 4096
+    threads: Annotated[
+        int, Meta(ge=0, le=256, description="Threads that run such weights; 0: half of the processors")
+    ] = 0
 
 
 _PER_MINUTE = "Requests a minute to the {} operations, for each identity; 0: no limit"
@@ -154,6 +174,35 @@ class LimitsSettings(Section, frozen=True):
     websocket: Annotated[int, Meta(ge=0, description="Messages a minute on an identity's streams; 0: no limit")] = 1000
 
 
+class JobsSettings(Section, frozen=True):
+    kept_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Days that a job and its results are kept after it has ended")
+    ] = 30
+
+
+class ConstellationSettings(Section, frozen=True):
+    plugins: Annotated[
+        list[str],
+        Meta(description="Installed Python packages whose nodes are loaded; their code runs inside the daemon"),
+    ] = []
+
+
+class AuditSettings(Section, frozen=True):
+    keep_days: Annotated[int, Meta(ge=1, le=3650, description="Days that the envelopes of events are kept")] = 90
+    keep_rows: Annotated[int, Meta(ge=1000, description="Envelopes that are kept at most, the newest")] = 1_000_000
+
+
+class BudgetsSettings(Section, frozen=True):
+    process_p95_ms: Annotated[float, Meta(gt=0, description="95 % of answers to process, without a model, within")] = (
+        250.0
+    )
+    memory_p95_ms: Annotated[float, Meta(gt=0, description="95 % of memory's answers within")] = 50.0
+    guardian_p95_ms: Annotated[float, Meta(gt=0, description="95 % of the guardian's verdicts within")] = 50.0
+    auth_p95_ms: Annotated[float, Meta(gt=0, description="95 % of answers with new tokens within")] = 100.0
+    error_budget: Annotated[float, Meta(gt=0, lt=1, description="Share of answers that may be failures (5xx)")] = 0.0001
+    least_samples: Annotated[int, Meta(ge=1, description="Answers below which no budget is judged")] = 100
+
+
 class Settings(Section, frozen=True):
     daemon: DaemonSettings = DaemonSettings()
     memory: MemorySettings = MemorySettings()
@@ -162,6 +211,10 @@ class Settings(Section, frozen=True):
     identity: IdentitySettings = IdentitySettings()
     model: ModelSettings = ModelSettings()
     limits: LimitsSettings = LimitsSettings()
+    constellation: ConstellationSettings = ConstellationSettings()
+    budgets: BudgetsSettings = BudgetsSettings()
+    jobs: JobsSettings = JobsSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 from lukhas_sdk.contract.base import Stream
+from lukhas_sdk.contract.streams import FollowParams, Subscribed
 from lukhas_sdk.errors import CODES, DaemonUnreachable, from_body
 
+Params = TypeVar("Params")
 Result = TypeVar("Result")
 
 SILENCE_S = 75.0
@@ -43,13 +45,45 @@ def is_agreed(key: str, answer: str) -> bool:
     return base64.b64encode(digest).decode() == answer
 
 
-def read_event(stream: Stream[Any, Result], message: bytes | str) -> Result:
-    """The event that a message holds; an error of the daemon is raised."""
+def read_event(stream: Stream[Any, Any], message: bytes | str) -> Any:
+    """The event that a message holds, or what it says of the stream; None for a sign of life. An error of the daemon
+    is raised."""
     tree = msgspec.json.decode(message)
-    if "error" in tree:
+    if "error" in tree and "type" not in tree:
         code = tree["error"]["code"]
         raise from_body(CODES[code][0] if code in CODES else 500, tree)
-    return msgspec.convert(tree, stream.result)
+    kind = tree.get("type")
+    if kind in ("heartbeat", "pong"):
+        return None
+    return msgspec.convert(tree, Subscribed if kind == "subscribed" else stream.result)
+
+
+class Progress(Generic[Params, Result]):
+    """How far a stream was followed, over all of its connections."""
+
+    def __init__(
+        self, stream: Stream[Params, Result], params: Params | None, told: Callable[[Subscribed], None] | None
+    ) -> None:
+        self.params = params if params is not None else stream.params()
+        self._stream = stream
+        self._told = told
+        self._missed = 0
+
+    def read(self, message: bytes | str) -> Result | None:
+        """The event that a message holds, None where it holds none. What was lost between two connections is in the
+        `missed` of the first event after."""
+        event = read_event(self._stream, message)
+        if isinstance(event, Subscribed):
+            self._missed += event.missed or 0
+            if self._told is not None:
+                self._told(event)
+            return None
+        if event is None or not isinstance(self.params, FollowParams):
+            return cast("Result | None", event)
+        self.params = msgspec.structs.replace(self.params, last_id=event.id or None)
+        event = msgspec.structs.replace(event, missed=event.missed + self._missed)
+        self._missed = 0
+        return cast("Result", event)
 
 
 def reconnect_pause_s(attempt: int) -> float:

@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
 from lukhas_sdk._version import __version__
-from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
+from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.verdict_log import VerdictRecord
 from lukhas_sdk.errors import Conflict
 from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.settings import Settings
 from lukhasd.api.server import Server
-from lukhasd.constellation.stars import Stars
+from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.constellation import ethics
+from lukhasd.constellation.registry import NodeRegistry
+from lukhasd.constellation.stars import NO_BIO, NO_DREAM, NO_VISION, Stars, never
 from lukhasd.database import Database
 from lukhasd.glyph import Bus
-from lukhasd.glyph.events import drift_token
+from lukhasd.glyph.languages import Lexicon
+from lukhasd.glyph.reporter import Reporter
+from lukhasd.glyph.symbols import Symbols
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.allowances import Allowances
 from lukhasd.guardian.behaviour import Behaviour, load_scale
@@ -28,10 +34,14 @@ from lukhasd.guardian.log import VerdictLog
 from lukhasd.guardian.policy_bench import PolicyBench
 from lukhasd.guardian.second_judge import read_judge_key
 from lukhasd.identity import Identity
+from lukhasd.jobs import Jobs
 from lukhasd.matriz import self_test
+from lukhasd.matriz.batch import Batches
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.intent_classifier import IntentClassifier
+from lukhasd.matriz.nodes import modules
 from lukhasd.matriz.pipeline import Pipeline
+from lukhasd.matriz.stage_runs import StageRuns
 from lukhasd.memory import MemoryStore, embedding
 from lukhasd.memory.carrier import Carrier
 from lukhasd.memory.confirming import Asking, Confirming
@@ -42,8 +52,10 @@ from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
 from lukhasd.records import log
+from lukhasd.records.audit import Audit
 from lukhasd.records.incidents import Incidents
 from lukhasd.records.metrics import Metrics
+from lukhasd.records.performance_keeper import PerformanceKeeper
 
 logger = logging.getLogger("lukhasd")
 
@@ -65,6 +77,7 @@ async def run(paths: Paths, settings: Settings) -> None:
         closing.push_async_callback(server.stop)
         logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "tcp_port": server.tcp_port})
         await parts.forgetting.start()
+        parts.jobs.start()
         await stop.wait()
         logger.info("stopping")
     logger.info("stopped")
@@ -72,12 +85,19 @@ async def run(paths: Paths, settings: Settings) -> None:
 
 async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Parts:
     """The parts in the order that they need each other; `closing` undoes it."""
-    metrics = Metrics()
-    bus = Bus()
-    closing.callback(bus.close)
+    metrics = Metrics(budgets=settings.budgets)
     database = await asyncio.to_thread(Database.open, paths.database)
     closing.push_async_callback(asyncio.to_thread, database.close)
+    served = await PerformanceKeeper.open(database, metrics.performance)
+    closing.push_async_callback(served.close)
     identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
+    symbols = await Symbols.open(database, await asyncio.to_thread(Lexicon.load))
+    bus = Bus(is_known=symbols.is_known)
+    audit = await Audit.open(database, bus, settings.audit)
+    closing.push_async_callback(audit.close)
+    closing.callback(bus.close)
+    reporter = Reporter(bus, identity.owner_id)
+    identity.told = reporter.identity_changed
     embedder = MiniLmEmbedder(threads=settings.memory.embedding_threads)
     log_content, key_store = settings.guardian.log_content, settings.identity.key_store
     verdict_log = await asyncio.to_thread(lambda: VerdictLog.open(paths, keep=log_content, key_store=key_store))
@@ -86,7 +106,13 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     await asyncio.to_thread(lambda: behaviour.restore(verdict_log.newest()))
     incidents = await asyncio.to_thread(Incidents.open, database, verdict_log, metrics)
     closing.push_async_callback(asyncio.to_thread, incidents.close)
-    keeper = LogKeeper(behaviour, verdict_log, incidents.told)
+    incidents.changed = reporter.incident_changed
+
+    def judged(record: VerdictRecord | None, verdict: Verdict) -> None:
+        incidents.told(record, verdict)
+        reporter.judged(record, verdict)
+
+    keeper = LogKeeper(behaviour, verdict_log, judged)
     allowances = await asyncio.to_thread(Allowances, paths.policy_dir)
     guardian = await asyncio.to_thread(
         lambda: Guardian.open(
@@ -102,9 +128,10 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         metrics=metrics,
         gate=settings.memory.gate == "on",
         serving=await embedding.serving(database=database, paths=paths, settings=settings, packaged=embedder),
-        drifted=lambda change: bus.publish(drift_token(change.owner, change.memory_id, change.drift, change.suggested)),
+        drifted=reporter.drifted,
     )
     closing.push_async_callback(memory.close)
+    memory.core.told = reporter.memory_changed
     embeddings = await embedding.Embedding.open(memory.core, paths=paths, settings=settings, packaged=embedder)
     closing.push_async_callback(embeddings.close)
     folds = FoldStore(database)
@@ -113,6 +140,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     truth = await Truth.open(memory.core, settings.memory.supersession)
     closing.push_async_callback(truth.close)
     models = await ModelDirectory.open(paths=paths, settings=settings)
+    models.after_choosing.append(lambda: reporter.model_chosen(models))
+    closing.push_async_callback(models.close)
     if settings.memory.supersession == "auto" and settings.memory.confirming != "off":
         confirming = await Confirming.open(
             memory.core, asking(models, guardian, local=settings.memory.confirming == "local")
@@ -123,10 +152,20 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         {
             "identity": identity.self_test,
             "memory": forgetting.self_test,
+            "vision": never(NO_VISION),
+            "bio": never(NO_BIO),
+            "dream": never(NO_DREAM),
+            "ethics": lambda: asyncio.to_thread(ethics.self_test, guardian),
             "guardian": lambda: asyncio.to_thread(guardian.self_test),
+            "quantum": lambda: asyncio.to_thread(self_test.run_collapse),
             "consciousness": lambda: asyncio.to_thread(self_test.run, embedder),
         }
     )
+    awareness = AwarenessKeeper(stars, bus, metrics)
+    awareness.start()
+    nodes = NodeRegistry(database, guardian, stars, plugins=settings.constellation.plugins)
+    closing.callback(nodes.close)
+    closing.push_async_callback(awareness.close)
     pipeline = Pipeline(
         memory=memory,
         embedder=embedder,
@@ -137,13 +176,26 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         confidence=await asyncio.to_thread(Confidence.load),
         stars=stars,
         metrics=metrics,
+        awareness=awareness,
+        nodes=nodes,
         settings=settings.matriz,
     )
+    pipeline.told = reporter.processed
+    stages = StageRuns(
+        pipeline, memory=memory, folds=folds, guardian=guardian, nodes=nodes, stars=stars, metrics=metrics,
+        lexicon=lambda: symbols.lexicon,
+    )  # fmt: skip
+    await nodes.load(modules(stages, stars, models=models, store=memory, guardian_module=guardian))
+    per_minute = settings.limits.process
+    jobs = Jobs(database, settings.jobs, per_minute=per_minute, standing=identity.standing, told=reporter.job_changed)
+    closing.push_async_callback(jobs.close)
     return Parts(
         paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars, bus, folds, forgetting,
         Carrier(memory.core, paths.data), truth, embedding=embeddings,
         bench=PolicyBench(guardian, settings=settings.guardian, policy_dir=paths.policy_dir), allowances=allowances,
-        verdict_log=verdict_log, behaviour=behaviour, incidents=incidents,
+        verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
+        batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
+        stages=stages, symbols=symbols, audit=audit,
     )  # fmt: skip
 
 

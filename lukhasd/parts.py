@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lukhas_sdk.paths import Paths
     from lukhas_sdk.settings import Settings
+    from lukhasd.consciousness import AwarenessKeeper
+    from lukhasd.constellation.registry import NodeRegistry
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
     from lukhasd.glyph import Bus
+    from lukhasd.glyph.symbols import Symbols
     from lukhasd.guardian import Guardian
     from lukhasd.guardian.allowances import Allowances
     from lukhasd.guardian.behaviour import Behaviour
     from lukhasd.guardian.log import VerdictLog
     from lukhasd.guardian.policy_bench import PolicyBench
     from lukhasd.identity import Identity
+    from lukhasd.jobs import Jobs
+    from lukhasd.matriz.batch import Batches
     from lukhasd.matriz.pipeline import Pipeline
+    from lukhasd.matriz.stage_runs import StageRuns
     from lukhasd.memory import MemoryStore
     from lukhasd.memory.carrier import Carrier
     from lukhasd.memory.embedding import Embedding
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from lukhasd.memory.forgetting import Forgetting
     from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory
+    from lukhasd.records.audit import Audit
     from lukhasd.records.incidents import Incidents
     from lukhasd.records.metrics import Metrics
 
@@ -52,3 +59,10 @@ class Parts:
     verdict_log: VerdictLog
     behaviour: Behaviour
     incidents: Incidents
+    awareness: AwarenessKeeper
+    jobs: Jobs
+    batches: Batches
+    nodes: NodeRegistry
+    stages: StageRuns
+    symbols: Symbols
+    audit: Audit

@@ -26,15 +26,23 @@ from lukhas_sdk.contract import matriz, memory, models
 from lukhas_sdk.errors import NotFound
 from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.secrets import read_secret
-from lukhas_sdk.settings import DaemonSettings, IdentitySettings, Settings
+from lukhas_sdk.settings import DaemonSettings, IdentitySettings, LimitsSettings, Settings
+from lukhasd.api.history import Histories
 from lukhasd.api.server import Server
+from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars
 from lukhasd.database import Database
 from lukhasd.glyph import Bus
+from lukhasd.glyph.languages import Lexicon
+from lukhasd.glyph.symbols import Symbols
 from lukhasd.guardian.behaviour import Behaviour, Scale
 from lukhasd.guardian.log import VerdictLog
 from lukhasd.identity import Caller, Identity
+from lukhasd.jobs import Jobs
+from lukhasd.matriz.batch import Batches
 from lukhasd.parts import Parts
+from lukhasd.records.audit import Audit
 from lukhasd.records.metrics import Metrics
 
 FORBIDDEN = "forbidden words"
@@ -122,7 +130,12 @@ class TestPipeline:
     go: asyncio.Event | None = None
 
     async def process(
-        self, caller: Caller, request: matriz.ProcessRequest, *, on_row: object
+        self,
+        caller: Caller,
+        request: matriz.ProcessRequest,
+        *,
+        on_event: object = None,
+        interaction_id: str | None = None,
     ) -> matriz.ProcessResponse:
         self.began.set()
         if self.go:
@@ -138,6 +151,9 @@ class TestPipeline:
 
 class TestModels:
     __test__ = False
+
+    def current(self) -> None:
+        """No model is configured."""
 
     async def list(self) -> models.ModelListResponse:
         return models.ModelListResponse(None, None, "extractive", [])
@@ -182,6 +198,11 @@ class Served:
     def port(self) -> int:
         assert self.server.tcp_port is not None
         return self.server.tcp_port
+
+    @property
+    def histories(self) -> Histories:
+        """What its streams have told."""
+        return self.server.service.histories
 
     @property
     def url(self) -> str:
@@ -252,10 +273,12 @@ def make_paths(root: Path) -> Paths:
 
 
 @contextlib.asynccontextmanager
-async def serving(**daemon: Any) -> AsyncIterator[Served]:
+async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> AsyncIterator[Served]:
     """A server in a new folder; `daemon` are settings of that section."""
     settings = Settings(
-        daemon=DaemonSettings(**{"port": free_port(), **daemon}), identity=IdentitySettings(key_store="file")
+        daemon=DaemonSettings(**{"port": free_port(), **daemon}),
+        identity=IdentitySettings(key_store="file"),
+        limits=limits or LimitsSettings(),
     )
     with tempfile.TemporaryDirectory(prefix="lk", dir="/tmp") as folder:
         paths = make_paths(Path(folder))
@@ -263,20 +286,25 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
         try:
             identity = await Identity.open(database=database, paths=paths, settings=settings.identity)
             verdict_log = await asyncio.to_thread(VerdictLog.open, paths, keep="hash", key_store="file")
+            jobs = Jobs(database, settings.jobs, per_minute=0, standing=identity.standing)
+            pipeline = cast("Any", TestPipeline())
+            symbols = await Symbols.open(database, await asyncio.to_thread(Lexicon.load))
+            bus, metrics = Bus(is_known=symbols.is_known), Metrics()
+            audit = await Audit.open(database, bus, settings.audit)
+            tests = {"identity": identity.self_test, "guardian": _fine, "memory": _fine, "consciousness": _fine}
+            stars = Stars(tests)
             parts = Parts(
                 paths=paths,
                 settings=settings,
-                metrics=Metrics(),
+                metrics=metrics,
                 database=database,
                 identity=identity,
                 guardian=cast("Any", TestGuardian()),
                 memory=cast("Any", TestMemory()),
                 models=cast("Any", TestModels()),
-                pipeline=cast("Any", TestPipeline()),
-                stars=Stars(
-                    {"identity": identity.self_test, "guardian": _fine, "memory": _fine, "consciousness": _fine}
-                ),
-                bus=Bus(),
+                pipeline=pipeline,
+                stars=stars,
+                bus=bus,
                 folds=cast("Any", None),
                 forgetting=cast("Any", None),
                 carrier=cast("Any", None),
@@ -287,6 +315,13 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
                 verdict_log=verdict_log,
                 behaviour=Behaviour(cast("Any", None), Scale(0.0, 0.0)),
                 incidents=cast("Any", None),
+                awareness=AwarenessKeeper(stars, bus, metrics),
+                jobs=jobs,
+                batches=Batches(pipeline, cast("Any", None), jobs, settings.matriz, per_minute=0),
+                nodes=NodeRegistry(database, cast("Any", TestGuardian()), stars, plugins=()),
+                stages=cast("Any", None),
+                symbols=symbols,
+                audit=audit,
             )
             server = Server(parts)
             await server.start()
@@ -296,6 +331,8 @@ async def serving(**daemon: Any) -> AsyncIterator[Served]:
                 yield Served(parts, server, key)
             finally:
                 await server.stop()
+                bus.close()
+                await audit.close()
                 await asyncio.to_thread(verdict_log.close)
         finally:
             await asyncio.to_thread(database.close)

@@ -170,7 +170,7 @@ def _language_model(session: Session) -> Finding:
             answer = client.call(MODEL_LIST)
     except LukhasError as error:
         return Finding("language model", "warn", error.message, error.hint)
-    offered = [server.base_url for server in answer.servers if server.state == "offered"]
+    offered = [server.base_url for server in answer.servers if server.state == "offered" and server.base_url]
     if answer.base_url is None:
         offer = f"; found here: {', '.join(offered)}" if offered else ""
         return Finding("language model", "ok", f"none chosen: answers quote memory{offer}")

@@ -52,11 +52,15 @@ def error_envelope(command: str, *, code: str, message: str, **rest: Any) -> Env
 
 
 def print_json(value: Any) -> None:
+    sys.stdout.write(encode_json(value))
+
+
+def encode_json(value: Any) -> str:
     """One line of JSON. What a terminal would obey is escaped, which JSON allows and parsers undo."""
     text = msgspec.json.encode(value).decode()
     if not text.isascii() or "\x7f" in text:
         text = UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-    sys.stdout.write(text + "\n")
+    return text + "\n"
 
 
 def explain(error: LukhasError) -> None:

@@ -73,19 +73,36 @@ def staging(stages: Sequence[str]) -> Iterator[Callable[[str, str, float], None]
 
 
 @contextmanager
-def counting(label: str, total: int | None) -> Iterator[Advance]:
-    """A bar over `total` items, or a bare count where the total is not known."""
+def counting(label: str, total: int | None, *, speed: bool = False) -> Iterator[Advance]:
+    """A bar over `total` items, or a bare count where the total is not known. `speed`: with items a second and the time
+    left."""
     if not sys.stderr.isatty():
         yield lambda count, name: None
         return
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
     from lukhas_cli.render.text import one_line
 
+    class SpeedColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            measured = task.finished_speed or task.speed
+            return Text(f"{measured:.1f}/s" if measured else "–/s", style="dim")
+
+    more: list[ProgressColumn] = [SpeedColumn(), TimeRemainingColumn()] if speed else []
     with Progress(
         TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), MofNCompleteColumn(),
-        TimeElapsedColumn(), TextColumn("[dim]{task.fields[name]}"), console=_console(), transient=True,
+        TimeElapsedColumn(), *more, TextColumn("[dim]{task.fields[name]}"), console=_console(), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task(label, total=total, name="")
 
@@ -93,6 +110,22 @@ def counting(label: str, total: int | None) -> Iterator[Advance]:
             progress.update(task, advance=count, name=escape(one_line(name)[-40:]))
 
         yield advance
+
+
+@contextmanager
+def transferring(label: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar over bytes: called with those that are there, and how many there will be, None where that is not known."""
+    if not sys.stderr.isatty():
+        yield lambda has, total: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), DownloadColumn(),
+        TransferSpeedColumn(), TimeRemainingColumn(), console=_console(), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task(label, total=None)
+        yield lambda has, total: progress.update(task, completed=has, total=total)
 
 
 def _console() -> Console:

@@ -15,6 +15,11 @@ def show_answer(screen: Screen, answer: ProcessResponse) -> None:
     """On a terminal: answer, citations, trace. In a pipe: the answer's text, then tab-separated lines of
     `[n] quote source date id`, then of `stage step confidence ms`."""
     screen.text(answer.response)
+    show_grounds(screen, answer)
+
+
+def show_grounds(screen: Screen, answer: ProcessResponse) -> None:
+    """What follows the answer's text."""
     if not screen.terminal:
         for number, citation in enumerate(answer.citations, 1):
             screen.row(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args
 
 import msgspec
 
 from lukhas_sdk.errors import ValidationError
 
 API_PREFIX = "/v1"
+JSON = "application/json"
 PROTOCOL_VERSION = 1
 """Raised when an old client can no longer talk to a new daemon, or the reverse."""
 
@@ -40,6 +41,10 @@ class Tier(enum.IntEnum):
 
 
 TierLabel = Literal["ΛGUEST", "ΛUSER", "ΛULTRA", "ΛPRIME"]
+
+StageName = Literal["memory", "attention", "thought", "risk", "intent", "action"]
+STAGES: tuple[StageName, ...] = ("memory", "attention", "thought", "risk", "intent", "action")
+"""The pipeline's, in order."""
 
 NOT_BLANK = r"\S"
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000, pattern=NOT_BLANK)]
@@ -100,7 +105,8 @@ class Operation(Generic[Params, Body, Result]):
     request; `result` the JSON answer with status 200. `limit` None means the operation is not limited.
     `errors` lists the codes beyond those every operation can give (see `lukhas_sdk.errors.COMMON`).
     `public` operations answer without any credential. `stream` is the event of an operation that can also answer
-    line by line, to `Accept: application/x-ndjson`.
+    line by line, to `Accept: application/x-ndjson`. `media_type` is the answer's where it is not JSON: `result` then
+    has one field, its text. `unwell` is the status of a result whose `well` is false, where that is not 200.
     """
 
     __slots__ = (
@@ -108,6 +114,7 @@ class Operation(Generic[Params, Body, Result]):
         "errors",
         "id",
         "limit",
+        "media_type",
         "method",
         "params",
         "path",
@@ -116,6 +123,7 @@ class Operation(Generic[Params, Body, Result]):
         "stream",
         "summary",
         "tier",
+        "unwell",
     )
 
     def __init__(
@@ -133,6 +141,8 @@ class Operation(Generic[Params, Body, Result]):
         errors: tuple[str, ...] = (),
         public: bool = False,
         stream: type[Response] | None = None,
+        media_type: str = JSON,
+        unwell: int | None = None,
     ) -> None:
         self.id = id
         self.method = method
@@ -146,15 +156,27 @@ class Operation(Generic[Params, Body, Result]):
         self.errors = errors
         self.public = public
         self.stream = stream
+        self.media_type = media_type
+        self.unwell = unwell
+
+    def read(self, content: bytes) -> Result:
+        """The result that an answer's bytes say."""
+        if self.media_type == JSON:
+            return msgspec.json.decode(content, type=self.result)
+        return msgspec.convert({field: content.decode() for field in self.result.__struct_fields__}, self.result)  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         return f"Operation({self.id})"
 
 
 class Stream(Operation[Params, NoBody, Result]):
-    """A row for a WebSocket: GET is its handshake, `result` what it sends, one JSON text message each."""
+    """A row for a WebSocket: GET is its handshake, `result` what it sends, one JSON text message each.
 
-    __slots__ = ()
+    `takes` is what it is sent, `streams` the names that may be subscribed to. Where the handshake has a credential, all
+    of them are from then on, unless the stream `waits` to be told which.
+    """
+
+    __slots__ = ("message_limit_bytes", "streams", "takes", "waits")
 
     def __init__(
         self,
@@ -166,10 +188,23 @@ class Stream(Operation[Params, NoBody, Result]):
         result: type[Result],
         tier: Tier,
         limit: Limit,
+        takes: Any,
+        streams: tuple[str, ...] = (),
+        waits: bool = False,
+        message_limit_bytes: int = 16_384,
     ) -> None:
         super().__init__(
             id, "GET", path, summary, params=params, body=NoBody, result=result, tier=tier, limit=limit,
         )  # fmt: skip
+        self.takes = takes
+        self.streams = streams
+        self.waits = waits
+        self.message_limit_bytes = message_limit_bytes
+
+    @property
+    def sends(self) -> tuple[type[Response], ...]:
+        """`result`, or each of them where it is a union."""
+        return get_args(self.result) or (cast("type[Response]", self.result),)
 
 
 AnyOperation = Operation[Any, Any, Any]

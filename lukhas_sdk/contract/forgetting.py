@@ -48,6 +48,8 @@ class Forgotten(Response, frozen=True):
     """Entries of the quarantine that hold it: they go."""
     searches: int = 0
     """Kept searches that repeat it: they go."""
+    results: int = 0
+    """Of jobs, that cite it or repeat it: they go."""
     data: str | None = None
 
 

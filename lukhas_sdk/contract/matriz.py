@@ -21,10 +21,12 @@ from lukhas_sdk.contract.base import (
     Unit,
     check_unit,
 )  # fmt: skip
+from lukhas_sdk.contract.base import STAGES as STAGES
+from lukhas_sdk.contract.base import StageName as StageName
 from lukhas_sdk.contract.guardian import Decision
+from lukhas_sdk.contract.nodes import NodeReport
+from lukhas_sdk.contract.thought import CandidateDraft, Collapse, Statement
 
-StageName = Literal["memory", "attention", "thought", "risk", "intent", "action"]
-STAGES: tuple[StageName, ...] = ("memory", "attention", "thought", "risk", "intent", "action")
 ThoughtMode = Literal["analytical", "creative", "reflective", "symbolic"]
 Intent = Literal["ask", "remember", "act", "create", "chat"]
 
@@ -57,6 +59,9 @@ class PipelineOptions(Request, frozen=True):
     attention_focus: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
     """What to favour among the memories found, in words ("educational_content")."""
     thought_mode: ThoughtMode = "analytical"
+    candidates: Annotated[int, msgspec.Meta(ge=1, le=5)] = 1
+    """Drafts held open side by side, of which one is chosen: a model's at several temperatures, or several choices of
+    quotations. What a model writes is then streamed once one is chosen."""
     risk_threshold: Unit | None = None
     """The pipeline stops when the measured risk is above it. Null, or no rule with a measured precision fired: the
     guardian's decision alone."""
@@ -99,11 +104,23 @@ class TraceRow(Response, frozen=True):
     stage: StageName
     step: str
     confidence: float | None
+    """Memory: the calibrated probability that a memory that answers is among those found. Attention: how concentrated
+    the weights are (1 − their normalised entropy), which is no probability. Thought: the calibrated probability that
+    one of the quotations answers; of a model's draft, the share of its statements that the memories carry. Risk: the
+    verdict's. Intent: the classifier's probability. Action: the overall one of `metadata`."""
     processing_time_ms: float
     ethics_score: float | None = None
     """Risk stage only."""
     auth_tier: TierLabel | None = None
     """Intent stage only."""
+    nodes: list[NodeReport] = []
+    """What registered nodes said of the stage's input."""
+    statements: list[Statement] = []
+    """Thought stage only: a written draft's statements."""
+    candidates: list[CandidateDraft] = []
+    """Thought stage only, where more than one was asked for."""
+    collapse: Collapse | None = None
+    """With `candidates`."""
     reasons: Reasons = {}
 
 
@@ -118,6 +135,8 @@ class InteractionMetadata(Response, frozen=True):
     interaction_id: str
     processing_time_ms: float
     confidence: float | None
+    """The calibrated probability that the answer is right: that one of its quotations answers. It takes one question
+    in four to have no answer in memory. Null for what a language model wrote: nothing says how often that is right."""
     pipeline_stages_used: list[StageName]
     constellation_validation: bool
     t4_compliance_verified: bool | None
@@ -160,10 +179,15 @@ class ProcessResponse(Response, frozen=True):
 
 
 class ProcessEvent(Response, frozen=True):
-    """One line of a streamed answer: a trace row as each stage ends, then the result or an error, then the end."""
+    """One line of a streamed answer: a trace row as each stage ends, pieces of the response as they are released, then
+    the result or an error, then the end."""
 
-    type: Literal["trace", "result", "error", "end"]
+    type: Literal["trace", "content", "result", "error", "end"]
     row: TraceRow | None = None
+    text: str | None = None
+    """With `content`: a piece of the response, which the guardian has let pass with all before it."""
+    replace: bool = False
+    """With `content`: what came before is void, and `text` begins the response anew."""
     result: ProcessResponse | None = None
     error: dict[str, Any] | None = None
     """The reference's error object."""

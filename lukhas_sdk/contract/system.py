@@ -18,6 +18,10 @@ class ProbeResponse(Response, frozen=True):
     protocol: int
     pid: int
 
+    @property
+    def well(self) -> bool:
+        return self.status in ("live", "ready")
+
 
 class ModuleHealth(Response, frozen=True):
     """`latency_ms` is the median time of the module's own work since start, null before there is any."""
@@ -191,7 +195,7 @@ LIVE = Operation(
 )  # fmt: skip
 READY = Operation(
     "system.ready", "GET", "/ready", "Say whether requests are served.",
-    params=NoParams, body=NoBody, result=ProbeResponse, tier=Tier.GUEST, limit=None, public=True,
+    params=NoParams, body=NoBody, result=ProbeResponse, tier=Tier.GUEST, limit=None, public=True, unwell=503,
 )  # fmt: skip
 HEALTH = Operation(
     "system.health", "GET", "/health", "Check the daemon and each of its modules.",

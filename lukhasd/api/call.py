@@ -9,6 +9,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from lukhas_sdk._version import __version__
 from lukhas_sdk.contract.base import PROTOCOL_VERSION
+from lukhasd.api.admission import Admission
+from lukhasd.api.history import Histories
 from lukhasd.identity import Caller
 from lukhasd.parts import Parts
 
@@ -28,6 +30,8 @@ ALWAYS = {
 class Service:
     """What the API knows about itself since it was built."""
 
+    admission: Admission
+    histories: Histories
     phase: Literal["ready", "stopping"] = "ready"
     started_s: float = field(default_factory=time.monotonic)
     cpu_at_start_s: float = field(default_factory=time.process_time)
@@ -35,6 +39,10 @@ class Service:
 
 async def _at_once() -> None:
     """There is nothing to wait for."""
+
+
+def _free(count: int) -> None:
+    """There is no limit."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,9 @@ class Call(Generic[Params, Body]):
     """Sends an event of a streamed answer; without a stream it goes nowhere."""
     sent: Callable[[], Awaitable[None]] = _at_once
     """Waits until the client has taken what was emitted; without a stream it does not."""
+    count: Callable[[int], None] = _free
+    """Counts so many requests more against the operation's limit; RateLimitExceeded, and none is counted, where fewer
+    are left."""
 
     @property
     def caller(self) -> Caller:

@@ -55,6 +55,12 @@ def render(error: Exception, trace_id: str) -> web.Response:
     return response
 
 
+def error_tree(error: Exception, trace_id: str) -> dict[str, Any] | None:
+    """What `render` puts under `error`, for answers that have begun already."""
+    body = render(error, trace_id).body
+    return msgspec.json.decode(body)["error"] if isinstance(body, bytes) else None
+
+
 def _known(error: Exception) -> LukhasError | None:
     """`error`, or what an error of the HTTP library means in our table; None for anything unforeseen."""
     match error:

@@ -6,14 +6,14 @@ import functools
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from lukhas_sdk._version import __version__
-from lukhas_sdk.contract.base import API_PREFIX, AnyOperation, NoBody, Stream
+from lukhas_sdk.contract.base import API_PREFIX, JSON, AnyOperation, NoBody, Stream
 from lukhas_sdk.contract.operations import ALL
-from lukhas_sdk.contract.streams import CLOSE_CODES, Authenticated, AuthMessage
+from lukhas_sdk.contract.streams import CLOSE_CODES, Heartbeat, Pong, Subscribe, Subscribed
 from lukhas_sdk.contract.system import OpenApiDocument
 from lukhas_sdk.errors import CODES, COMMON
 from lukhasd.api.errors import ErrorBody
@@ -45,13 +45,18 @@ OTHER_STATUSES = {
 }
 """What the guard and the decoder answer with codes of another status."""
 
+CONTROL = (Subscribed, Heartbeat, Pong)
+"""What every stream sends besides its own."""
 NO_HANDSHAKE = "The request is not a WebSocket's handshake"
+UNWELL = "The same, where it is not well"
 
 
 @functools.cache
 def document() -> OpenApiDocument:
     bodies = {operation.body for operation in ALL if operation.body is not NoBody}
-    types: set[type] = {ErrorBody, AuthMessage, Authenticated, *bodies, *(operation.result for operation in ALL)}
+    types: set[type] = {ErrorBody, *CONTROL, *bodies}
+    for operation in ALL:
+        types |= {*operation.sends, *get_args(operation.takes)} if isinstance(operation, Stream) else {operation.result}
     types |= {operation.stream for operation in ALL if operation.stream}
     _, schemas = msgspec.json.schema_components(sorted(types, key=lambda kind: kind.__name__), ref_template=REF)
     paths: dict[str, Any] = {}
@@ -84,8 +89,10 @@ def _operation(operation: AnyOperation) -> dict[str, Any]:
     }
     if isinstance(operation, Stream):
         entry["x-websocket"] = {
-            "first_message": _ref(AuthMessage),
-            "messages": [_ref(operation.result), _ref(Authenticated), _ref(ErrorBody)],
+            "first_message": _ref(Subscribe),
+            "takes": [_ref(kind) for kind in get_args(operation.takes)],
+            "messages": [_ref(kind) for kind in (*operation.sends, *CONTROL, ErrorBody)],
+            "message_limit_bytes": operation.message_limit_bytes,
             "close_codes": {str(code): meaning for code, meaning in CLOSE_CODES.items()},
         }
     if operation.body is not NoBody:
@@ -110,15 +117,18 @@ def _parameters(operation: AnyOperation) -> Iterator[dict[str, Any]]:
 def _responses(operation: AnyOperation) -> dict[str, Any]:
     limited = LIMITED if operation.limit else ()
     headers = _headers(*ALWAYS, *limited)
-    summary = inspect.getdoc(operation.result) if "__doc__" in vars(operation.result) else None
+    kind = operation.sends[0] if isinstance(operation, Stream) else operation.result
+    summary = inspect.getdoc(kind) if "__doc__" in vars(kind) else None
     description = (summary or operation.summary).splitlines()[0]
     answers: dict[str, Any] = {}
     if isinstance(operation, Stream):
         answers["101"] = {"description": f"Each message: {description}", "headers": headers}
         answers["426"] = {"description": NO_HANDSHAKE, "headers": headers, "content": _json(ErrorBody)}
     else:
-        content = _json(operation.result) | (_json(operation.stream, NDJSON) if operation.stream else {})
+        content = _content(operation) | (_json(operation.stream, NDJSON) if operation.stream else {})
         answers["200"] = {"description": description, "headers": headers, "content": content}
+        if operation.unwell:
+            answers[str(operation.unwell)] = {"description": UNWELL, "headers": headers, "content": content}
     for status, description in sorted(_errors(operation).items()):
         extra = ("Retry-After",) if status == "429" else ()
         after_limit = limited if status not in ("401", "403", "421") else ()
@@ -145,11 +155,17 @@ def _headers(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
+def _content(operation: AnyOperation) -> dict[str, Any]:
+    if operation.media_type == JSON:
+        return _json(operation.result)
+    return {operation.media_type: {"schema": {"type": "string"}}}
+
+
 def _json(kind: type, media_type: str = "application/json") -> dict[str, Any]:
     return {media_type: {"schema": _ref(kind)}}
 
 
-def _ref(kind: type) -> dict[str, str]:
+def _ref(kind: Any) -> dict[str, str]:
     return {"$ref": REF.format(name=kind.__name__)}
 
 

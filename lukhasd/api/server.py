@@ -35,7 +35,7 @@ class Server:
         self._settings = parts.settings.daemon
         self._path = parts.paths.socket
         app = build_app(parts)
-        self._service = app[SERVICE]
+        self.service = app[SERVICE]
         self._sockets = app[SOCKETS]
         self._runner = web.AppRunner(
             app, handle_signals=False, access_log=None, shutdown_timeout=self._settings.drain_timeout_s
@@ -67,7 +67,7 @@ class Server:
 
     async def stop(self) -> None:
         """Accepts nothing more, waits for open requests up to drain_timeout_s, then closes them."""
-        self._service.phase = "stopping"
+        self.service.phase = "stopping"
         if self._watch:
             self._watch.cancel()
         for listening in self._listening:

@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from lukhasd.api.call import ALWAYS
-from lukhasd.api.errors import render
+from lukhasd.api.connection import Connection
+from lukhasd.api.errors import error_tree
 
 NDJSON = "application/x-ndjson"
 Emit = Callable[[Any], None]
@@ -33,6 +34,7 @@ async def respond(
     waiting: asyncio.Queue[Any] = asyncio.Queue()
     work = asyncio.ensure_future(run(waiting.put_nowait, waiting.join))
     work.add_done_callback(lambda _: waiting.put_nowait(None))
+    leaving = asyncio.ensure_future(_left(request, work))
     try:
         await response.prepare(request)
         while (emitted := await waiting.get()) is not None:
@@ -41,19 +43,29 @@ async def respond(
         await _write(response, _closing(work, event, headers["X-Trace-Id"]))
         await _write(response, event(type="end"))
     finally:
+        leaving.cancel()
         work.cancel()
     await response.write_eof()
     return response
 
 
+async def _left(request: web.Request, work: asyncio.Future[Any]) -> None:
+    """Ends the work when the client goes: else only the next write would tell."""
+    connection = request.protocol
+    if isinstance(connection, Connection):
+        await connection.lost.wait()
+        work.cancel()
+
+
 def _closing(work: asyncio.Future[Any], event: Any, trace_id: str) -> Any:
+    if work.cancelled():
+        raise ConnectionResetError("the client went away")
     error = work.exception()
     if error is None:
         return event(type="result", result=work.result())
     if not isinstance(error, Exception):
         raise error
-    body = render(error, trace_id).body
-    return event(type="error", error=msgspec.json.decode(body)["error"] if isinstance(body, bytes) else None)
+    return event(type="error", error=error_tree(error, trace_id))
 
 
 async def _write(response: web.StreamResponse, event: Any) -> None:

@@ -1,51 +1,38 @@
 """WebSockets: who may open one, how it is kept, and how it ends. `contract.streams` says what the codes mean.
 
-The door and the guard have seen the handshake as they see any request. What a connection cannot do: take a message
-after its first, hold more than its queue while it is read slowly, or outlive its credential.
+The door and the guard have seen the handshake as they see any request. What a connection cannot do: say more than it is
+allowed, hold more than its socket does while it is read slowly, or outlive its credential.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import Any
 
-import msgspec
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
-from lukhas_sdk.contract.base import AnyOperation, Response
-from lukhas_sdk.contract.streams import Authenticated, AuthMessage
+from lukhas_sdk.contract.base import Stream
 from lukhas_sdk.errors import InvalidToken, LukhasError, RateLimitExceeded, ValidationError
-from lukhasd.api import decode, guard
+from lukhasd.api import guard
 from lukhasd.api.call import ALWAYS, Call, Handler
 from lukhasd.api.connection import Connection
 from lukhasd.api.errors import render
 from lukhasd.api.limits import Limiter
-from lukhasd.glyph import Delivery, Subscription
+from lukhasd.api.talk import Asker, Follower, Line
 from lukhasd.identity import Caller
 
-AUTH_TIMEOUT_S = 5.0
 HEARTBEAT_S = 30.0
 """A ping this often; who has not answered in half of it is gone."""
 CLOSE_TIMEOUT_S = 1.0
-MESSAGE_LIMIT_BYTES = 16_384
 WRITE_BUFFER_BYTES = 65_536
-"""What may wait for a slow reader besides its queue and what the kernel holds."""
+"""What may wait for a slow reader besides what the kernel holds."""
 UNPROVEN_LIMIT = 16
 """Pages that have yet to send their credential, all together."""
-
-Prove = Callable[[], Awaitable[Caller]]
-"""Checks the credential again. Raises InvalidToken once it is no longer valid."""
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What a stream's handler gives: a subscription that has begun, and the event that each delivery makes."""
-
-    subscription: Subscription
-    event: Callable[[Delivery], Response]
+CODES = {400: WSCloseCode.INVALID_TEXT, 415: WSCloseCode.UNSUPPORTED_DATA, 429: WSCloseCode.TRY_AGAIN_LATER,
+         500: WSCloseCode.INTERNAL_ERROR}  # fmt: skip
+"""Status of an error → close code; else 1008."""
 
 
 class _Socket(web.WebSocketResponse):
@@ -54,12 +41,12 @@ class _Socket(web.WebSocketResponse):
 
     __slots__ = ("connection", "ending")
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: web.Request, *, message_limit_bytes: int) -> None:
         super().__init__(
             timeout=CLOSE_TIMEOUT_S,
             heartbeat=HEARTBEAT_S,
             compress=False,
-            max_msg_size=MESSAGE_LIMIT_BYTES,
+            max_msg_size=message_limit_bytes,
             writer_limit=WRITE_BUFFER_BYTES,
         )
         self.connection = request.protocol
@@ -91,29 +78,32 @@ class WebSockets:
     async def respond(
         self,
         request: web.Request,
-        operation: AnyOperation,
+        operation: Stream[Any, Any],
         handler: Handler,
         *,
         call: Call[Any, Any],
         headers: Mapping[str, str],
     ) -> web.StreamResponse:
         """Upgrades the request and serves it to its end. What is wrong before that is raised, as for any request."""
-        socket = _Socket(request)
+        socket = _Socket(request, message_limit_bytes=operation.message_limit_bytes)
         self._check_handshake(socket, request, proven=call.who is not None)
         socket.headers.update({**ALWAYS, **headers})
-        talk = _Talk(socket, request, operation, handler, self._limiter)
+        line = Line(socket, request, operation, self._limiter)
+        if call.who is not None:
+            line.prove = lambda: _prove(operation, request, call)
         self._open += 1
         self._none_open.clear()
         if call.who is None:
             self._unproven.add(socket)
         try:
             async with AsyncExitStack() as stack:
-                if call.who is not None:  # subscribed before the client is told: it misses nothing from then on
-                    await talk.subscribe(call, stack, prove=lambda: _prove(operation, request, call))
+                # Followed before the client is told: it misses nothing from then on.
+                side = await self._side(line, handler, call, stack, headers) if call.who is not None else None
                 await socket.prepare(request)
                 transport = request.transport
                 try:
-                    await _first(self._run(socket, talk, call, stack), self._stopping.wait())
+                    talk = self._talk(line, side, handler, call=call, headers=headers)
+                    await _first(talk, self._stopping.wait())
                     await _close(socket, transport, 1001 if self._stopping.is_set() else 1000, "")
                 except ConnectionError:
                     await _close(socket, transport, 1000, "")
@@ -131,18 +121,47 @@ class WebSockets:
         self._stopping.set()
         await self._none_open.wait()
 
-    async def _run(self, socket: _Socket, talk: _Talk, call: Call[Any, Any], stack: AsyncExitStack) -> None:
-        if call.who is None:
-            await talk.authenticate(call, stack)
-            self._unproven.discard(socket)
-        await _first(talk.listen(), talk.send())
+    async def _talk(
+        self,
+        line: Line,
+        side: Follower | Asker | None,
+        handler: Handler,
+        *,
+        call: Call[Any, Any],
+        headers: Mapping[str, str],
+    ) -> None:
+        """Until the client closes."""
+        async with AsyncExitStack() as stack:
+            if side is None:
+                call, first = await line.introduced(call)
+                if isinstance(line.socket, _Socket):
+                    self._unproven.discard(line.socket)
+                side = await self._side(line, handler, call, stack, headers)
+                await side.take(first)
+            await _first(_listen(line, side), side.tell())
+
+    async def _side(
+        self,
+        line: Line,
+        handler: Handler,
+        call: Call[Any, Any],
+        stack: AsyncExitStack,
+        headers: Mapping[str, str],
+    ) -> Follower | Asker:
+        """The daemon's side of the talk, for a caller who is known."""
+        given = await handler(call)
+        if not isinstance(given, AbstractAsyncContextManager):
+            return Asker(line, given, trace_id=headers["X-Trace-Id"])
+        follower = Follower(line, await stack.enter_async_context(given))
+        follower.begin(call.params)
+        return follower
 
     def _check_handshake(self, socket: _Socket, request: web.Request, *, proven: bool) -> None:
         if hdrs.SEC_WEBSOCKET_PROTOCOL in request.headers:  # some put their token there, and the library logs it
             raise ValidationError(
                 "Sec-WebSocket-Protocol is given, and no subprotocol is spoken here",
                 status=400,
-                hint='leave it out; a credential goes into a header or the first message: {"type":"auth","token":…}',
+                hint="leave it out; a credential goes into a header, or the first message as auth_token",
             )
         if not socket.can_prepare(request):
             raise ValidationError(
@@ -159,96 +178,16 @@ class WebSockets:
             )
 
 
-class _Talk:
-    """One connection's two sides, once it is upgraded."""
-
-    def __init__(
-        self,
-        socket: _Socket,
-        request: web.Request,
-        operation: AnyOperation,
-        handler: Handler,
-        limiter: Limiter,
-    ) -> None:
-        self._socket = socket
-        self._request = request
-        self._operation = operation
-        self._handler = handler
-        self._limiter = limiter
-        self._feed: Feed | None = None
-        self._prove: Prove | None = None
-
-    async def subscribe(self, call: Call[Any, Any], stack: AsyncExitStack, *, prove: Prove) -> None:
-        self._prove = prove
-        self._feed = await self._handler(call)
-        await stack.enter_async_context(self._feed.subscription)
-
-    async def authenticate(self, call: Call[Any, Any], stack: AsyncExitStack) -> None:
-        """By the first message. Raises InvalidToken where it does not come in time or proves nothing."""
-        try:
-            async with asyncio.timeout(AUTH_TIMEOUT_S):
-                message = await self._socket.receive()
-        except TimeoutError:
-            raise InvalidToken(
-                f"no credential came within {AUTH_TIMEOUT_S:g} s", hint='send {"type":"auth","token":…} first'
-            ) from None
-        if message.type is not WSMsgType.TEXT:
-            _check_kind(message.type)
-            raise ConnectionResetError
-        token = decode.decode(message.data.encode(), AuthMessage).token
-
-        async def prove() -> Caller:
-            return await call.parts.identity.authenticate(
-                authorization=f"Bearer {token}",
-                api_key=None,
-                over_unix_socket=guard.over_unix_socket(self._request),
-            )
-
-        who = await prove()
-        guard.check_tier(self._operation, who)
-        await self.subscribe(replace(call, who=who), stack, prove=prove)
-        await self._write(Authenticated())
-
-    async def listen(self) -> None:
-        """Ends when the client closes, or the library has closed for a broken frame. A message is an error."""
-        message = await self._socket.receive()
-        if message.type is WSMsgType.TEXT:
-            decode.decode(message.data.encode(), Any)
-            raise ValidationError("this stream takes no messages", hint="close it, or read from it")
-        _check_kind(message.type)
-
-    async def send(self) -> None:
-        """Ends with the subscription."""
-        if self._feed is None or self._prove is None:
-            raise RuntimeError("nothing is subscribed to")
-        async for delivery in self._feed.subscription:
-            who = await self._prove()
-            guard.check_tier(self._operation, who)
-            await self._await_allowance(who)
-            await self._write(self._feed.event(delivery))
-
-    async def _await_allowance(self, who: Caller) -> None:
-        while True:
-            allowance = guard.count(self._operation, self._request, who, self._limiter)
-            if allowance is None or not allowance.exceeded:
-                return
-            await asyncio.sleep(allowance.left_s)
-
-    async def _write(self, event: Response) -> None:
-        if not self._socket.ending:
-            await self._socket.send_str(msgspec.json.encode(event).decode())
+async def _listen(line: Line, side: Follower | Asker) -> None:
+    while (message := await line.hear()) is not None:
+        await side.take(message)
 
 
-async def _prove(operation: AnyOperation, request: web.Request, call: Call[Any, Any]) -> Caller:
+async def _prove(operation: Stream[Any, Any], request: web.Request, call: Call[Any, Any]) -> Caller:
     who = await guard.authenticate(operation, request, call.parts.identity)
     if who is None:
         raise InvalidToken("a stream is never public")
     return who
-
-
-def _check_kind(kind: WSMsgType) -> None:
-    if kind is WSMsgType.BINARY:
-        raise ValidationError("a binary message is not taken", status=415, hint="send JSON as text")
 
 
 async def _first(*works: Coroutine[Any, Any, Any]) -> None:
@@ -272,7 +211,7 @@ async def _tell(socket: _Socket, transport: asyncio.Transport | None, error: Exc
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await socket.send_str(response.body.decode())
-    code = {400: 1007, 415: 1003, 500: 1011}.get(response.status, 1008)
+    code = CODES.get(response.status, WSCloseCode.POLICY_VIOLATION)
     await _close(socket, transport, code, error.code if isinstance(error, LukhasError) else "INTERNAL_ERROR")
 
 

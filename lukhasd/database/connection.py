@@ -162,6 +162,11 @@ class Database:
         files = (self.path, self.path.with_name(self.path.name + ".wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    @property
+    def pending_writes(self) -> int:
+        """Jobs that the writing thread has not taken yet."""
+        return self._jobs.qsize()
+
     def close(self) -> None:
         if self._closed:
             return

@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from lukhas_sdk.contract.glyph import GlyphContext, GlyphPayload, GlyphSource, GlyphTarget, Token
+from lukhas_sdk.contract.glyph import (
+    REGISTERED,
+    SYMBOLS,
+    GlyphContext,
+    GlyphEvent,
+    GlyphPayload,
+    GlyphSource,
+    GlyphTarget,
+    Token,
+)  # fmt: skip
 from lukhas_sdk.contract.streams import DRIFT_REPAIR, MemoryDriftEvent, RepairMethod, drift_state
-from lukhasd.glyph.bus import Delivery
 
 DRIFT_ACTION = "memory_drift"
 
@@ -45,8 +53,12 @@ def is_drift_of(token: Token, owner: str) -> bool:
     return token.payload.action == DRIFT_ACTION and token.context.user_id == owner
 
 
-def drift_event(delivery: Delivery) -> MemoryDriftEvent:
-    drift = msgspec.convert(delivery.token.payload.data, Drift)
+def drift_stream(token: Token) -> str | None:
+    return "memory-drift" if token.payload.action == DRIFT_ACTION else None
+
+
+def drift_event(token: Token, id: str) -> MemoryDriftEvent:
+    drift = msgspec.convert(token.payload.data, Drift)
     repair = drift.drift_level >= DRIFT_REPAIR
     return MemoryDriftEvent(
         memory_id=drift.memory_id,
@@ -55,6 +67,15 @@ def drift_event(delivery: Delivery) -> MemoryDriftEvent:
         state=drift_state(drift.drift_level),
         repair_recommended=repair,
         suggested_method=drift.suggested_method if repair else None,
-        timestamp=delivery.token.timestamp,
-        missed=delivery.missed,
+        timestamp=token.timestamp,
+        id=id,
     )
+
+
+def glyph_stream(token: Token) -> str:
+    """The stream of `/stream/glyph` that tells of the token."""
+    return token.symbol if token.symbol in SYMBOLS else REGISTERED
+
+
+def glyph_event(token: Token, id: str) -> GlyphEvent:
+    return GlyphEvent(**{name: getattr(token, name) for name in token.__struct_fields__}, id=id)

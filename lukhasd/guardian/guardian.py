@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from time import perf_counter
@@ -178,6 +179,22 @@ class Guardian:
         except RuntimeError as error:
             why = f"the guardian cannot work: {error}"
         return await asyncio.to_thread(self._kept, request, self._failed(request, why), caller, started)
+
+    async def preview(self, request: ValidateRequest) -> Verdict:
+        """The verdict that `validate` would give on a part of what will be validated whole: counted and written down
+        nowhere. Within the budget; what fails is REJECTED."""
+        deadline = perf_counter() + self._settings.budget_ms / 1000
+        try:
+            work = asyncio.get_running_loop().run_in_executor(
+                self._pool, partial(self._judge, request, deadline, second=self._second)
+            )
+            try:
+                await asyncio.wait({work}, timeout=max(0.0, deadline - perf_counter()))
+                return work.result() if work.done() else self._failed(request, self._overrun())
+            finally:
+                work.cancel()
+        except RuntimeError as error:
+            return self._failed(request, f"the guardian cannot work: {error}")
 
     def judge(self, request: ValidateRequest, *, caller: Caller | None = None) -> Verdict:
         """The same, in the caller's thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 from lukhas_sdk.contract import identity as contract
@@ -53,6 +54,8 @@ class Identity:
         self._tokens = tokens
         self._passwords = Passwords(people)
         self._database = database
+        self.told: Callable[[str | None, str, str | None], None] = lambda identity_id, what, key_id: None
+        """Given the identity (None: nobody is called so), what was done with its credentials, and a key's id."""
 
     @classmethod
     async def open(cls, *, database: Database, paths: Paths, settings: IdentitySettings) -> Identity:
@@ -78,7 +81,13 @@ class Identity:
                 field="$.biometric_data",
                 hint="leave biometric_data out",
             )
-        person = await self._passwords.check(request.username, request.password)
+        try:
+            person = await self._passwords.check(request.username, request.password)
+        except InvalidToken:
+            known = self._people.by_name(request.username)
+            self.told(known.identity_id if known else None, "login_failed", None)
+            raise
+        self.told(person.identity_id, "login", None)
         return await self._tokens.issue(person.identity_id)
 
     async def refresh(self, request: RefreshRequest) -> TokenResponse:
@@ -115,6 +124,7 @@ class Identity:
             person = await self._passwords.check(person.lambda_id, request.current_password)
         await self._passwords.set(person, request.new_password)
         await self._tokens.revoke(person.identity_id, None)
+        self.told(person.identity_id, "password_set", None)
         return PasswordResponse(lambda_id=person.lambda_id, password_set=True)
 
     async def create_key(self, caller: Caller, request: KeyCreateRequest) -> KeyCreateResponse:
@@ -127,6 +137,7 @@ class Identity:
             )
         expires_at = now() + timedelta(days=request.expires_in_days) if request.expires_in_days else None
         secret, key = await self._keys.create(caller.identity_id, name=request.name, tier=tier, expires_at=expires_at)
+        self.told(caller.identity_id, "key_created", key.key_id)
         return KeyCreateResponse(api_key=secret.reveal(), key=_shown(key))
 
     async def list_keys(self, caller: Caller) -> KeyListResponse:
@@ -142,6 +153,7 @@ class Identity:
                 details={"required_tier": above[0].tier.label, "tier": caller.tier.label},
             )
         await self._keys.revoke(caller.identity_id, key_id)
+        self.told(caller.identity_id, "key_revoked", key_id)
         return KeyRevokeResponse(key_id=key_id, revoked=True)
 
     async def add(self, caller: Caller, request: IdentityAddRequest) -> IdentityAddResponse:
@@ -153,7 +165,8 @@ class Identity:
                 details={"required_tier": tier.label, "tier": caller.tier.label},
             )
         person = await self._people.add(request.name, tier)
-        secret, _ = await self._keys.create(person.identity_id, name="first", tier=tier, expires_at=None)
+        secret, key = await self._keys.create(person.identity_id, name="first", tier=tier, expires_at=None)
+        self.told(person.identity_id, "added", key.key_id)
         return IdentityAddResponse(self._described(person), secret.reveal())
 
     def list(self) -> IdentityListResponse:
@@ -167,6 +180,27 @@ class Identity:
         if person.identity_id == self._people.owner.identity_id:
             raise Conflict("the machine's owner cannot be removed", hint="remove the data folder to begin anew")
         return person
+
+    @property
+    def owner_id(self) -> str:
+        """The machine's owner's key."""
+        return self._people.owner.identity_id
+
+    def shown_names(self) -> dict[str, str]:
+        """By each identity's key, its ΛiD."""
+        return {person.identity_id: person.lambda_id for person in self._people.all()}
+
+    def find_id(self, name: str) -> str:
+        """The key of whoever is called so, by ΛiD or name; NotFound."""
+        person = self._people.by_name(name)
+        if person is None:
+            raise NotFound("no identity is called so", hint="see: lukhas identity list")
+        return person.identity_id
+
+    def standing(self, identity_id: str) -> Tier | None:
+        """The tier that an identity has now; None where there is no such identity any more."""
+        person = self._people.by_id(identity_id)
+        return person.tier if person is not None else None
 
     async def shut_out(self, person: Person) -> None:
         """Ends its keys and tokens."""

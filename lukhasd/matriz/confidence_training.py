@@ -1,8 +1,10 @@
-"""Fits `confidence.json`: python -m lukhasd.matriz.confidence_training NOTES FACTS
+"""Fits `memory/calibration.json` and `matriz/confidence.json`:
+python -m lukhasd.matriz.confidence_training NOTES FACTS
 
-Each question goes through search, attention and quotation as in the daemon. What is fitted, on the notes, is whether
-one of the quotations is from a memory that answers. The facts only say how well that holds for memories of another
-kind. See `lukhasd.memory.questions` for both sets.
+Each question goes through search, attention and quotation as in the daemon. The first is whether a memory that answers
+is among those found, the second whether one is among those quoted. Both are fitted on the conversations, the notes and
+the facts together and measured on each, with whole conversations, notes and sets of facts left out of the fit. See
+`lukhasd.memory.questions` for the sets.
 """
 
 from __future__ import annotations
@@ -10,41 +12,51 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+import lukhasd.memory
+from lukhas_sdk.contract.memory import SearchHit
 from lukhas_sdk.settings import MatrizSettings
 from lukhasd.matriz import extractive
-from lukhasd.matriz.confidence import features
-from lukhasd.matriz.stages.attention import attend
+from lukhasd.matriz.confidence import judged
+from lukhasd.matriz.stages.attention import Focus, attend
 from lukhasd.matriz.stages.memory import FOUND_LIMIT, Candidate
 from lukhasd.matriz.stages.thought import QUOTES
-from lukhasd.memory import MemoryStore
+from lukhasd.memory import MemoryStore, answerable, likelihood_training
+from lukhasd.memory.likelihood import Found
+from lukhasd.memory.likelihood_training import Sample
 from lukhasd.memory.questions import Question, QuestionSet, filled_store, find, parse_arguments
 from lukhasd.memory.words import Analyser
 from lukhasd.models.embedder import Embedder, MiniLmEmbedder
-from lukhasd.models.logistic import Floats, Groups, report
+
+DATA = "fitted on tests/data/questions (this project's own) and fact-update-dev (Apache-2.0)"
 
 
-async def collect(questions: QuestionSet, embedder: Embedder) -> tuple[Floats, Floats, Groups]:
-    """Features of the quotations, whether one of them answers, and the groups."""
+@dataclass(frozen=True)
+class Collected:
+    """Every question for which anything was found, as the memory stage and as the thought stage judge it."""
+
+    found: Sequence[Sample]
+    quoted: Sequence[Sample]
+
+
+async def collect(questions: QuestionSet, embedder: Embedder) -> Collected:
     analyser = Analyser()
-    rows, outcomes, groups = [], [], []
+    found, quoted = [], []
     async with filled_store(questions, embedder) as store:
         for question in questions.questions:
-            quotes = await _quote(question, store, embedder, analyser)
-            found = features(question.text, quotes, analyser) if quotes else None
-            if found is not None:
-                rows.append(found)
-                outcomes.append(float(any(quote.memory.content.data in question.answers for quote in quotes)))
-                groups.append(question.group)
-    return np.array(rows), np.array(outcomes), np.array(groups)
+            pair = await _ask(question, store, embedder, analyser)
+            if pair is not None:
+                found.append(pair[0])
+                quoted.append(pair[1])
+    return Collected(found, quoted)
 
 
-async def _quote(
+async def attended(
     question: Question, store: MemoryStore, embedder: Embedder, analyser: Analyser
-) -> Sequence[extractive.Quote]:
+) -> tuple[Sequence[SearchHit], Focus]:
+    """What the memory stage finds for it, and what attention keeps."""
     hits = await find(store, question, FOUND_LIMIT)
     ids = [hit.memory_id for hit in hits]
     memories, vectors = await store.get_many(question.owner, ids), await store.vectors(question.owner, ids)
@@ -55,21 +67,50 @@ async def _quote(
         focus=None,
         creative=False,
         budget_tokens=MatrizSettings().context_tokens,
+        query=question.text,
+        analyser=analyser,
     )
-    return extractive.quote(question.text, focus.kept, embedder=embedder, analyser=analyser, limit=QUOTES["moderate"])
+    return hits, focus
+
+
+async def _ask(
+    question: Question, store: MemoryStore, embedder: Embedder, analyser: Analyser
+) -> tuple[Sample, Sample] | None:
+    hits, focus = await attended(question, store, embedder, analyser)
+    quotes = extractive.quote(question.text, focus.kept, embedder=embedder, analyser=analyser, limit=QUOTES["moderate"])
+    if not quotes:
+        return None
+    kept, chosen = judged(focus.kept, quotes)
+    return (
+        _sample(
+            question, [answerable.found(hit) for hit in hits], [hit.content.data in question.answers for hit in hits]
+        ),
+        _sample(question, kept, [one.candidate.memory.content.data in question.answers for one in focus.kept], chosen),
+    )
+
+
+def _sample(
+    question: Question,
+    found: Sequence[Found],
+    answers: Sequence[bool],
+    chosen: Sequence[bool] | None = None,
+) -> Sample:
+    return Sample(question.text, found, answers, chosen or [True] * len(found), bool(question.answers), question.group)
 
 
 def main() -> None:
-    notes, facts = parse_arguments(__doc__)
+    sets = parse_arguments(__doc__)
     embedder = MiniLmEmbedder()
-    fitted = {
-        "model": report(*asyncio.run(collect(notes, embedder)), transfer=asyncio.run(collect(facts, embedder))),
-        "data": "fitted on tests/data/questions (this project's own); transfer: fact-update-dev (Apache-2.0)",
-        "embedder": embedder.name,
+    collected = {name: asyncio.run(collect(questions, embedder)) for name, questions in sets.items()}
+    stages = {
+        Path(lukhasd.memory.__file__).with_name("calibration.json"): {n: one.found for n, one in collected.items()},
+        Path(__file__).with_name("confidence.json"): {n: one.quoted for n, one in collected.items()},
     }
-    text = json.dumps(fitted, indent=2) + "\n"
-    Path(__file__).with_name("confidence.json").write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201
+    for file, samples in stages.items():
+        fitted = {**likelihood_training.report(samples), "data": DATA, "embedder": embedder.name}
+        text = json.dumps(fitted, indent=2) + "\n"
+        file.write_text(text, encoding="utf-8")
+        print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

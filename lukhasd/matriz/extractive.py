@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lukhas_sdk.contract.matriz import Citation, ThoughtMode
+from lukhas_sdk.contract.matriz import Citation
 from lukhas_sdk.contract.memory import Memory
 from lukhasd.matriz import sentences
 from lukhasd.matriz.stages.attention import Focused
@@ -45,6 +45,12 @@ class Quote:
     """Share of the question's words that it holds."""
     matched: tuple[str, ...]
     """The question's stems that it holds."""
+
+    @property
+    def shown(self) -> str:
+        """With a mark where it was cut off."""
+        cut = len(self.text) >= LONGEST_QUOTE_CHARS - 60 and self.text[-1] not in ".!?"
+        return f"{self.text} …" if cut else self.text
 
     def citation(self) -> Citation:
         return Citation(
@@ -148,20 +154,6 @@ def _shorten(text: str) -> str:
     if len(text) <= LONGEST_QUOTE_CHARS:
         return text
     return text[:LONGEST_QUOTE_CHARS].rsplit(" ", 1)[0]
-
-
-def order(quotes: Sequence[Quote], mode: ThoughtMode) -> list[Quote]:
-    """Reflective answers run from the earliest to the latest; the others begin with the best."""
-    return sorted(quotes, key=lambda one: one.memory.metadata.event_at) if mode == "reflective" else list(quotes)
-
-
-def write(quotes: Sequence[Quote], *, mode: ThoughtMode, introduction: str) -> str:
-    lines = [introduction] if introduction else []
-    for number, one in enumerate(quotes, start=1):
-        lead = f"{', '.join(one.matched)}: " if mode == "symbolic" and one.matched else ""
-        shortened = "" if len(one.text) < LONGEST_QUOTE_CHARS - 60 or one.text[-1] in ".!?" else " …"
-        lines.append(f"{lead}“{one.text}{shortened}” — {attribution(one.memory)} [{number}]")
-    return "\n".join(lines)
 
 
 def attribution(memory: Memory) -> str:

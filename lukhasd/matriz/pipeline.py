@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -15,21 +15,27 @@ from lukhas_sdk.contract.matriz import (
     ConstellationConfig,
     ConstellationMetadata,
     InteractionMetadata,
+    ProcessEvent,
     ProcessRequest,
     ProcessResponse,
     StageName,
     TraceRow,
 )
-from lukhas_sdk.errors import ModuleTimeout, NotFound
+from lukhas_sdk.contract.nodes import NodeReport
+from lukhas_sdk.errors import LukhasError, ModuleTimeout, NotFound
 from lukhas_sdk.settings import MatrizSettings
+from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.constellation.node import NodeInput
+from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.intent_classifier import IntentClassifier
+from lukhasd.matriz.release import Release
 from lukhasd.matriz.stages import action, attention, intent, risk
-from lukhasd.matriz.stages.memory import Candidate, recollect
-from lukhasd.matriz.stages.thought import Thinker
+from lukhasd.matriz.stages.memory import Recollection, recollect
+from lukhasd.matriz.stages.thought import Draft, Thinker
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.memory.words import Analyser
@@ -55,17 +61,40 @@ class StageOutput(Protocol):
 Output = TypeVar("Output", bound=StageOutput)
 
 
+def unheard(event: ProcessEvent) -> None:
+    """What an interaction's events go to where nobody reads them: then no part of a draft is judged beforehand."""
+
+
 @dataclass
 class _Trace:
     """Collects the rows of one interaction."""
 
     metrics: Metrics
-    on_row: Callable[[TraceRow], None]
+    on_event: Callable[[ProcessEvent], None]
+    ask: Callable[[StageName], Coroutine[None, None, list[NodeReport]] | None]
+    """What the registered nodes of a stage say; None where there is none to ask."""
+    heard: bool
+    """Whether a caller reads the events as they come."""
     rows: list[TraceRow] = field(default_factory=list)
 
     async def stage(self, name: StageName, work: Awaitable[Output]) -> Output:
+        """Its row also where it fails: what happened is told before the error is."""
         started = perf_counter()
-        output = await work
+        asked = self.ask(name)
+        asking = asyncio.create_task(asked) if asked is not None else None
+        try:
+            output = await work
+            reports = await asking if asking is not None else []
+        except LukhasError as error:
+            why = f"Stopped: {error.message}"
+            row = TraceRow(name, why, None, (perf_counter() - started) * 1000, reasons={"confidence": error.message})
+            self.rows.append(row)
+            self.on_event(ProcessEvent(type="trace", row=row))
+            error.details.setdefault("stage", name)
+            raise
+        finally:
+            if asking is not None:
+                asking.cancel()
         duration_ms = (perf_counter() - started) * 1000
         self.metrics.record(f"stage.{name}", duration_ms)
         row = TraceRow(
@@ -75,11 +104,24 @@ class _Trace:
             processing_time_ms=duration_ms,
             ethics_score=output.ethics_score if isinstance(output, risk.Judgement) else None,
             auth_tier=output.tier.label if isinstance(output, intent.Permission) else None,
+            statements=list(output.statements) if isinstance(output, Draft) else [],
+            candidates=list(output.candidates) if isinstance(output, Draft) else [],
+            collapse=output.collapse if isinstance(output, Draft) else None,
+            nodes=reports,
             reasons=output.reasons,
         )
         self.rows.append(row)
-        self.on_row(row)
+        self.on_event(ProcessEvent(type="trace", row=row))
         return output
+
+    def utilized(self, source: str, depth: int) -> list[str]:
+        """The nodes that did the work: built-in ones by stage, each followed by the registered ones that answered."""
+        built_in = built_in_nodes(source, depth)
+        return [
+            name
+            for row in self.rows
+            for name in (*built_in[row.stage], *(one.node_id for one in row.nodes if one.status == "ok"))
+        ]
 
 
 class Pipeline:
@@ -95,6 +137,8 @@ class Pipeline:
         confidence: Confidence,
         stars: Stars,
         metrics: Metrics,
+        awareness: AwarenessKeeper,
+        nodes: NodeRegistry,
         settings: MatrizSettings,
     ) -> None:
         self._memory = memory
@@ -104,41 +148,74 @@ class Pipeline:
         self._classifier = classifier
         self._stars = stars
         self._metrics = metrics
+        self._awareness = awareness
+        self._nodes = nodes
+        self.told: Callable[[str, str | None, ProcessResponse], None] = lambda owner, session_id, response: None
+        """Given the caller's identity, the session and each answer."""
         self._settings = settings
         self._thinker = Thinker(models, guardian, embedder, Analyser(), confidence)
 
     async def process(
-        self, caller: Caller, request: ProcessRequest, *, on_row: Callable[[TraceRow], None] = lambda row: None
+        self,
+        caller: Caller,
+        request: ProcessRequest,
+        *,
+        on_event: Callable[[ProcessEvent], None] = unheard,
+        interaction_id: str | None = None,
     ) -> ProcessResponse:
         """Raises InsufficientPermissions, NotFound (previous interaction), MemoryDrift, ModuleTimeout or
-        GuardianRejection; nothing is stored then. `on_row` is called as each stage ends."""
-        with self._metrics.timed("process"):
-            return await self._process(caller, request, _Trace(self._metrics, on_row))
+        GuardianRejection; nothing is stored then. `on_event` is given each stage's row of the trace, and the response
+        in pieces that the guardian let pass. `interaction_id` is a new one unless the caller has to know it before."""
+        with (
+            self._metrics.timed("process"),
+            self._awareness.processing(caller.identity_id, on_event) as (watch, answered),
+        ):
+            trace = _Trace(
+                self._metrics, watch, partial(self._ask, caller, request.input), heard=on_event is not unheard
+            )
+            response = await self._process(caller, request, trace, interaction_id or new_interaction_id())
+            answered(response)
+        self.told(caller.identity_id, request.context.session_id, response)
+        return response
 
-    async def _process(self, caller: Caller, request: ProcessRequest, trace: _Trace) -> ProcessResponse:
+    async def _process(
+        self, caller: Caller, request: ProcessRequest, trace: _Trace, interaction_id: str
+    ) -> ProcessResponse:
         started = perf_counter()
         intent.authorise(caller, request)
         pillars = await self._pillars(request.constellation_config)
-        previous = await self._previous(caller, request)
+        previous = await self.previous(caller, request)
         options = request.pipeline_options
-        recollection = await trace.stage(
-            "memory",
-            recollect(
-                request.input,
-                owner=caller.identity_id,
-                depth=options.memory_depth,
-                previous=previous,
-                memory=self._memory,
-                folds=self._folds,
-            ),
+        judging = asyncio.ensure_future(risk.judge_input(caller, request, guardian=self._guardian))
+        try:
+            recollection = await trace.stage(
+                "memory",
+                recollect(
+                    request.input,
+                    owner=caller.identity_id,
+                    depth=options.memory_depth,
+                    previous=previous,
+                    memory=self._memory,
+                    folds=self._folds,
+                ),
+            )
+            focus = await trace.stage("attention", self.attend(caller, request, recollection))
+            about_input = await judging
+        finally:
+            judging.cancel()
+        risk.stop(about_input, request)  # before any of it can reach a model
+        release = Release(partial(self._passes, request), trace.on_event) if trace.heard else None
+        draft = await trace.stage(
+            "thought", self._thinker.think(caller, request, recollection, focus, previous, release=release)
         )
-        focus = await trace.stage("attention", self._attend(caller, request, recollection.candidates))
-        draft = await trace.stage("thought", self._thinker.think(caller, request, recollection, focus, previous))
-        judgement = await trace.stage("risk", risk.judge(caller, request, draft.text, guardian=self._guardian))
+        judgement = await trace.stage(
+            "risk", risk.judge(caller, request, draft.text, guardian=self._guardian, about_input=about_input)
+        )
+        if release is not None:
+            release.finish(draft.text)
         permission = await trace.stage(
             "intent", asyncio.to_thread(intent.verify, caller, request, draft, self._classifier)
         )
-        interaction_id = new_interaction_id()
         outcome = await trace.stage(
             "action",
             action.act(
@@ -158,8 +235,7 @@ class Pipeline:
         duration_ms = (perf_counter() - started) * 1000
         reasons: dict[str, str] = {}
         if draft.answer_probability is None:
-            why = "a model's draft" if draft.source == "model" else "an answer found by words alone"
-            reasons["confidence"] = f"the probability of being right is not calibrated for {why}"
+            reasons["confidence"] = "the probability of being right is not calibrated for a model's draft"
         if "model" in draft.reasons:
             reasons["model"] = draft.reasons["model"]
         verified: bool | None = None
@@ -193,10 +269,13 @@ class Pipeline:
                 identity_pillar_active=pillars["identity"],
                 consciousness_pillar_active=pillars["consciousness"],
                 guardian_pillar_active=pillars["guardian"],
-                registry_nodes_utilized=_nodes(draft.source, options.memory_depth),
+                registry_nodes_utilized=trace.utilized(draft.source, options.memory_depth),
             ),
             memory_fold_created=outcome.fold_id,
         )
+
+    def _ask(self, caller: Caller, text: str, stage: StageName) -> Coroutine[None, None, list[NodeReport]] | None:
+        return self._nodes.run(NodeInput(caller, stage, text)) if self._nodes.runs_for(caller, stage) else None
 
     async def total_interactions(self) -> int:
         return await self._folds.total_interactions()
@@ -204,9 +283,32 @@ class Pipeline:
     async def active_sessions(self) -> int:
         return await self._folds.active_sessions()
 
-    async def _attend(
-        self, caller: Caller, request: ProcessRequest, candidates: Sequence[Candidate]
+    async def _passes(self, request: ProcessRequest, text: str) -> bool:
+        _, stopped = await risk.safety_of(text, request, guardian=self._guardian)
+        return not stopped
+
+    @property
+    def thinker(self) -> Thinker:
+        return self._thinker
+
+    @property
+    def classifier(self) -> IntentClassifier:
+        return self._classifier
+
+    @property
+    def context_tokens(self) -> int:
+        return self._settings.context_tokens
+
+    async def attend(
+        self,
+        caller: Caller,
+        request: ProcessRequest,
+        recollection: Recollection,
+        *,
+        focus_share: float = attention.FOCUS_SHARE,
     ) -> attention.Focus:
+        """`focus_share`: what the request's attention_focus takes of the relevance."""
+        candidates = recollection.candidates
         vectors = await self._memory.vectors(caller.identity_id, [one.memory.memory_id for one in candidates])
         options = request.pipeline_options
         return await asyncio.to_thread(
@@ -216,12 +318,16 @@ class Pipeline:
                 vectors,
                 embedder=self._memory.core.meaning.embedder,
                 focus=options.attention_focus,
+                focus_share=focus_share,
                 creative=options.thought_mode == "creative",
                 budget_tokens=self._settings.context_tokens,
+                query=recollection.query,
+                analyser=self._thinker.analyser,
             )
         )
 
-    async def _previous(self, caller: Caller, request: ProcessRequest) -> Interaction | None:
+    async def previous(self, caller: Caller, request: ProcessRequest) -> Interaction | None:
+        """What the request follows up on: the interaction that it names, or else its session's last. NotFound."""
         context = request.context
         if context.previous_interaction_id:
             found = await self._folds.get(caller.identity_id, context.previous_interaction_id)
@@ -254,9 +360,13 @@ class Pipeline:
         return {name: state.active for name, state in states.items()}
 
 
-def _nodes(source: str, depth: int) -> list[str]:
-    """The built-in processors that did the work."""
-    memory = ["hybrid_search"] if depth else []
-    memory += ["link_hops"] if depth > 1 else []
-    thought = "language_model_draft" if source == "model" else "extractive_draft"
-    return [*memory, "mmr_attention", thought, "guardian_rules", "intent_classifier", "fold_writer"]
+def built_in_nodes(source: str, depth: int) -> dict[StageName, list[str]]:
+    """The built-in processors that do each stage's work."""
+    return {
+        "memory": (["hybrid_search"] if depth else []) + (["link_hops"] if depth > 1 else []),
+        "attention": ["mmr_attention"],
+        "thought": ["language_model_draft" if source == "model" else "extractive_draft"],
+        "risk": ["guardian_rules"],
+        "intent": ["intent_classifier"],
+        "action": ["fold_writer"],
+    }

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from lukhas_sdk.contract.memory import Memory, MemoryContent, MemoryMetadata
 from lukhasd.matriz import extractive
+from lukhasd.matriz.quantum import Candidate as Draft
+from lukhasd.matriz.quantum import collapse
 from lukhasd.matriz.stages.attention import attend
 from lukhasd.matriz.stages.memory import Candidate
 from lukhasd.memory.words import Analyser
@@ -13,6 +15,19 @@ from lukhasd.models.embedder import Embedder, EmbedderError
 
 QUESTION = "Where is the spare key?"
 ANSWER = "The spare key hangs behind the door."
+
+
+def run_collapse() -> str | None:
+    """None when the best supported of three drafts wins, though another that the guardian stopped has more."""
+    drafts = [
+        Draft("weak", "It hangs somewhere.", support=0.2, safety=0.9),
+        Draft("best", ANSWER, support=0.9, safety=0.9),
+        Draft("stopped", "It hangs behind the door; break it open.", support=1.0, safety=0.0, stopped=True),
+    ]
+    rows, chosen = collapse(drafts, [0.5, 0.5, 0.5])
+    if chosen is None or rows[chosen.chosen].origin != "best" or rows[2].weight:
+        return "the collapse did not pick the known best of three drafts"
+    return None
 
 
 def run(embedder: Embedder) -> str | None:

@@ -51,6 +51,16 @@ class Changed:
     erased: Mapping[int, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What was done with an owner's memories: `kind` in a word, as "stored" or a version's cause; `ids` are theirs, or
+    of what was made of them."""
+
+    kind: str
+    owner: str
+    ids: Sequence[str]
+
+
 class Numbers:
     """The row numbers and sequences that one change may use, in order."""
 
@@ -97,6 +107,8 @@ class Core:
         """Set when a memory says something else: its drift may not have been measured."""
         self.after_publishing: list[Callable[[], None]] = []
         """Called on the event loop when something was stored, changed or deleted and the indexes hold it."""
+        self.told: Callable[[Change], None] = lambda change: None
+        """Given each change once it is done, on the event loop."""
 
     @classmethod
     async def open(

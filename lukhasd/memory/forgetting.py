@@ -19,7 +19,7 @@ from lukhas_sdk.contract.memory import SearchRequest
 from lukhas_sdk.restoring import FORMER, JOURNAL
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import carrier, quotations, rows, versions
-from lukhasd.memory.core import Changed, Core, Numbers, found_in
+from lukhasd.memory.core import Change, Changed, Core, Numbers, found_in
 from lukhasd.memory.store import MemoryStore
 
 LOG = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ class Forgetting:
             return traces, Changed(erased=erased)
 
         traces = await self._core.change(erase, at_most=len(memory_ids))
+        self._core.told(Change("forgotten", owner, memory_ids))
         copies = await self._scrub()
         said = list(dict.fromkeys(passage for trace in traces for passage in trace.said))
         alone = await self._core.database.read(lambda cursor: _said_nowhere_else(cursor, said))
@@ -185,9 +186,11 @@ class Forgetting:
 
 
 def scan_files(folders: Iterable[Path], said: Sequence[str]) -> FileScan:
-    """Every file under the folders, searched for each passage as UTF-8 and as JSON would escape it."""
+    """Every file under the folders but models' weights, searched for each passage as UTF-8 and as JSON would escape
+    it."""
     wanted = {form for passage in said for form in (passage.encode(), msgspec.json.encode(passage)[1:-1])}
-    files = sorted({file for folder in folders for file in folder.rglob("*") if file.is_file()})
+    every = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+    files = sorted(file for file in every if file.suffix != ".gguf")
     found, size_bytes = [], 0
     for file in files:
         try:
@@ -218,6 +221,7 @@ def _trace(cursor: Cursor, row: rows.MemoryRow) -> _Trace:
         quotations=len(found.interactions),
         quarantined=len(found.quarantined),
         searches=len(found.searches),
+        results=len(found.results),
     )
     return _Trace(row, report, found, said)
 

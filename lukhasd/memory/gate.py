@@ -15,7 +15,7 @@ from lukhasd.memory import conflicts, duplicates, item, junk, repair, rows, vers
 from lukhasd.memory.answers import Answers
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.contradictions import Contradictions
-from lukhasd.memory.core import Changed, Core, Numbers
+from lukhasd.memory.core import Change, Changed, Core, Numbers
 from lukhasd.memory.duplicates import Draft
 from lukhasd.memory.gauge import Drifted
 from lukhasd.memory.truth import CANDIDATES, QUERY_CHARS, judge, moment
@@ -126,6 +126,8 @@ class Gate:
         numbered = [self._core.number(_marked(asked[n], into[n])) for n in first]
         fresh, ids = await self._core.database.write(lambda cursor: rows.import_missing(cursor, owner, numbered))
         await self._core.publish_new(fresh)
+        if fresh:
+            self._core.told(Change("stored", owner, [each.item.memory_id for each in fresh]))
         ids_of = dict(zip(first, ids, strict=True))
         for n, memory_id in ids_of.items():
             held = memory_id != asked[n].draft.item.memory_id
@@ -201,6 +203,7 @@ class Gate:
 
     async def _insert(self, prepared: item.Item, *, matched: rows.MemoryRow | None = None) -> StoreResponse:
         await self._core.insert(prepared)
+        self._core.told(Change("stored", prepared.owner, [prepared.memory_id]))
         # What it says now is what was first stored, so that it has not drifted.
         return StoreResponse(
             memory_id=prepared.memory_id,
@@ -249,6 +252,8 @@ class Gate:
             return Merge(row.memory_id, row.helix_id, drift, version), Changed(rewritten=[row.row_id])
 
         written = await self._core.change(work)
+        if isinstance(written, Merge):
+            self._core.told(Change("merged", owner, [row.memory_id]))
         if isinstance(written, Merge) and drift is not None:  # else the gauge measures it, and tells
             self._tell(Drifted(owner, row.memory_id, drift, suggested))
         return written

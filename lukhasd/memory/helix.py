@@ -17,7 +17,7 @@ from lukhas_sdk.contract.streams import DRIFT_REPAIR, DriftState, RepairMethod, 
 from lukhas_sdk.errors import Conflict, NotFound, ValidationError
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import alignment, item, repair, rows, versions
-from lukhasd.memory.core import Changed, Core, Numbers, found_in
+from lukhasd.memory.core import Change, Changed, Core, Numbers, found_in
 from lukhasd.memory.gauge import Drifted, Gauge
 from lukhasd.memory.repair import Assessed
 
@@ -41,6 +41,7 @@ class _Written:
     changed: bool
     drift: float | None
     suggested: RepairMethod | None
+    cause: str = ""
 
 
 class Helix:
@@ -268,10 +269,12 @@ class Helix:
                 return _Written(row.version, False, row.drift, stays), Changed()
             revision, now = replace(revision, suggested=stays), datetime.now(UTC)
             version = versions.rewrite(cursor, row, revision, sequence=numbers.sequence(), now=now)
-            return _Written(version, True, revision.drift, stays), Changed(rewritten=[row.row_id])
+            return _Written(version, True, revision.drift, stays, revision.cause), Changed(rewritten=[row.row_id])
 
         async def write() -> _Written:
             written = await self._core.change(work)
+            if written.changed:
+                self._core.told(Change(written.cause, owner, [memory_id]))
             if written.changed and written.drift is not None:
                 self._gauge.tell(Drifted(owner, memory_id, written.drift, written.suggested))
             return written

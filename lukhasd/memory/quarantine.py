@@ -24,7 +24,7 @@ from lukhas_sdk.errors import NotFound, ValidationError
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import item, rows
-from lukhasd.memory.core import Core
+from lukhasd.memory.core import Change, Core
 
 CATEGORIES = ("secret", "injection")
 RULES = ("personal.credit_card",)
@@ -87,7 +87,9 @@ class Quarantine:
             insert_rows(cursor, "memory_quarantine", columns)
             return quarantine_id
 
-        return await self._core.database.write(write)
+        held = await self._core.database.write(write)
+        self._core.told(Change("quarantined", owner, [held]))
+        return held
 
     async def list(self, owner: str, params: QuarantineListParams) -> QuarantineListResponse:
         """Newest first."""

@@ -1,9 +1,10 @@
 """Questions whose answering memories are known, for fitting and checking what says whether memory answers.
 
-Two sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; and the
-fact-update development set (gzipped JSON lines, Apache-2.0), ten facts a question. Each of its questions is asked
-with and without the facts that answer it, and of somebody else whom the same facts are about: the people stay, so that
-what is not answerable is hard. The facts of every second question are kept as what their subjects said.
+Three sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; the
+conversations beside them (`lukhasd.memory.conversations`); and the fact-update development set (gzipped JSON lines,
+Apache-2.0), ten facts a question. Each of its questions is asked with and without the facts that answer it, and of
+somebody else whom the same facts are about: the people stay, so that what is not answerable is hard. The facts of every
+second question are kept as what their subjects said.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lukhas_sdk.contract.memory import MemoryContent, SearchHit, SearchRequest, StoreRequest
 from lukhasd.database import Database
+from lukhasd.memory import conversations
 from lukhasd.memory.store import MemoryStore
 from lukhasd.models.embedder import Embedder
 from lukhasd.records.metrics import Metrics
 
 NOTES_OWNER = "notes"
+TOGETHER_OWNER = "together"
 NAME = re.compile(r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*)+")
 
 
@@ -58,6 +61,22 @@ def read_notes(folder: Path) -> QuestionSet:
         answers = frozenset(notes[number]["text"] for number in row["answers"])
         questions.append(Question(NOTES_OWNER, row["question"], answers, frozenset(), group))
     return QuestionSet({NOTES_OWNER: [_note(row) for row in notes.values()]}, questions)
+
+
+def read_conversations(folder: Path) -> QuestionSet:
+    """Each conversation in a store of its own; and every third question again where all of them are in one store, with
+    the notes: nothing that is fitted may lean on how much there is. A group is a conversation."""
+    read = conversations.read(folder / "conversations")
+    items: dict[str, list[StoreRequest]] = {one.name: one.memories() for one in read}
+    questions = [
+        Question(one.name, asked.text, frozenset(one.turns[place].text for place in asked.answers), frozenset(), group)
+        for group, one in enumerate(read)
+        for asked in one.questions
+    ]
+    together = [memory for memories in items.values() for memory in memories]
+    items[TOGETHER_OWNER] = together + read_notes(folder).items[NOTES_OWNER]
+    questions += [replace(question, owner=TOGETHER_OWNER) for question in questions[::3]]
+    return QuestionSet(items, questions)
 
 
 def read_facts(file: Path) -> QuestionSet:
@@ -133,13 +152,17 @@ async def find(store: MemoryStore, question: Question, limit: int) -> Sequence[S
     return [hit for hit in hits if hit.content.data not in question.hidden][:limit]
 
 
-def parse_arguments(description: str | None) -> tuple[QuestionSet, QuestionSet]:
-    """The notes and the facts that the command line names."""
+def parse_arguments(description: str | None) -> dict[str, QuestionSet]:
+    """The conversations, the notes and the facts that the command line names."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notes", type=Path, metavar="NOTES", help="the folder tests/data/questions")
     parser.add_argument("facts", type=Path, metavar="FACTS", help="the fact-update development set, .jsonl.gz")
     given = parser.parse_args()
-    return read_notes(given.notes), read_facts(given.facts)
+    return {
+        "conversations": read_conversations(given.notes),
+        "notes": read_notes(given.notes),
+        "facts": read_facts(given.facts),
+    }
 
 
 def _note(row: dict[str, Any]) -> StoreRequest:

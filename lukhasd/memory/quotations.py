@@ -1,4 +1,5 @@
-"""Where else a memory's words stand: in interactions that cite or repeat it, in folds that it caused, in quarantine."""
+"""Where else a memory's words stand: in interactions that cite or repeat it, in folds that it caused, in quarantine, in
+jobs."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -24,6 +26,10 @@ class Quotations:
     folds: tuple[str, ...]
     quarantined: tuple[str, ...]
     searches: tuple[str, ...]
+    results: tuple[tuple[str, int], ...]
+    """Of jobs: the job and the item's number."""
+    requests: tuple[str, ...]
+    """Jobs that were asked it."""
     short: tuple[str, ...]
     """Texts too short to be known again within another: they are where they are all that was said."""
 
@@ -56,11 +62,19 @@ def find(cursor: Cursor, owner: str, memory_id: str, said: Sequence[str], short:
         [owner, json.dumps(memory_id)],
     ).fetchall()
     escaped = [form for passage in said for form in _forms(passage)]
+    repeats = " OR ".join(["contains(result, ?)"] * len(escaped)) or "false"
+    results = cursor.execute(
+        "SELECT job_id, number FROM job_results WHERE owner = ? AND result IS NOT NULL"  # noqa: S608
+        f" AND (json_contains(cited, ?) OR {repeats})",
+        [owner, json.dumps(memory_id), *escaped],
+    ).fetchall()
     return Quotations(
         interactions=tuple(row[0] for row in interactions),
         folds=tuple(row[0] for row in folds),
         quarantined=_holding(cursor, "memory_quarantine", "quarantine_id", "request || shown", owner, escaped),
         searches=_holding(cursor, "saved_searches", "name", "name || request", owner, escaped),
+        results=tuple((job_id, number) for job_id, number in results),
+        requests=_holding(cursor, "jobs", "job_id", "request", owner, escaped),
         short=tuple(short),
     )
 
@@ -78,7 +92,8 @@ def _forms(passage: str) -> set[str]:
 
 def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: Sequence[str]) -> None:
     """An answer that cites the memory goes whole; elsewhere its passages go. Folds lose it as a parent; what the
-    quarantine or a kept search says of it goes whole."""
+    quarantine or a kept search says of it goes whole, and so does a job's result; a job that may go on is asked without
+    its passages."""
     for interaction_id in found.interactions:
         [(asked, response, cited)] = cursor.execute(
             "SELECT input, response, cited FROM interactions WHERE interaction_id = ?", [interaction_id]
@@ -97,6 +112,12 @@ def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: S
     ):
         for name in names:
             cursor.execute(f"DELETE FROM {table} WHERE owner = ? AND {key} = ?", [owner, name])  # noqa: S608
+    for job_id, number in found.results:
+        cursor.execute("UPDATE job_results SET result = NULL WHERE job_id = ? AND number = ?", [job_id, number])
+    for job_id in found.requests:
+        [(request,)] = cursor.execute("SELECT request FROM jobs WHERE job_id = ?", [job_id]).fetchall()
+        left = msgspec.json.encode(_scrubbed(msgspec.json.decode(request), said)).decode()
+        cursor.execute("UPDATE jobs SET request = ? WHERE job_id = ?", [left, job_id])
 
 
 def unlink(cursor: Cursor, owner: str, memory_id: str) -> None:
@@ -108,6 +129,19 @@ def unlink(cursor: Cursor, owner: str, memory_id: str) -> None:
     for fold_id, parents in found:
         left = [parent for parent in json.loads(parents) if parent != memory_id]
         cursor.execute("UPDATE folds SET parents = ? WHERE fold_id = ?", [json.dumps(left), fold_id])
+
+
+def _scrubbed(value: Any, said: Sequence[str]) -> Any:
+    """A JSON value whose strings hold none of the passages."""
+    match value:
+        case str():
+            return _without(value, said, ())
+        case list():
+            return [_scrubbed(each, said) for each in value]
+        case dict():
+            return {key: _scrubbed(each, said) for key, each in value.items()}
+        case _:
+            return value
 
 
 def _without(text: str, said: Sequence[str], short: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from typing import Literal
 
 import msgspec
 
-from lukhasd.models.language import LanguageModel, Message, ModelError
+from lukhasd.models.language import LanguageModel, Message, ModelError, SchemaError
 
 Verdict = Literal["replaced", "part", "both", "unsure"]
 Letter = Literal["A", "B", "C", "D"]
@@ -179,10 +179,10 @@ class SecondOpinion:
             shown.reverse()
         options = sorted(f"{letters[verdict]}: {text}" for verdict, text in wording.options.items())
         asked = "\n".join((*shown, wording.question, *options, 'Reply as {"answer": "X"}, X being the letter.'))
-        text = await self._answer([Message("system", RULES), Message("user", asked)])
         try:
+            text = await self._answer([Message("system", RULES), Message("user", asked)])
             answer = msgspec.json.decode(ASIDE.sub("", text).strip(), type=Answer).answer
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, SchemaError):
             raise NonsenseError(self.model.name) from None
         return next(verdict for verdict, letter in letters.items() if letter == answer)
 

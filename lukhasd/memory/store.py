@@ -15,7 +15,6 @@ from lukhas_sdk.contract.memory import (
     ListParams,
     ListResponse,
     Memory,
-    SearchHit,
     SearchRequest,
     SearchResponse,
     StatsResponse,
@@ -30,7 +29,7 @@ from lukhasd.database.connection import Cursor
 from lukhasd.memory import answerable, contradictions, junk, quotations, rows
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.contradictions import Contradictions
-from lukhasd.memory.core import Changed, Core, Numbers, found_in, not_found
+from lukhasd.memory.core import Change, Changed, Core, Numbers, found_in, not_found
 from lukhasd.memory.gate import Gate
 from lukhasd.memory.gauge import Drifted
 from lukhasd.memory.helix import Helix
@@ -60,7 +59,6 @@ class MemoryStore:
         self.helix = Helix(core, drifted=drifted)
         self.gate = Gate(core, contradictions, tell=self.helix.tell, enabled=gate)
         self.quarantine = Quarantine(core)
-        self._answerable = judge
         self._search = Search(core, judge)
         self.saved = Saved(core, self._search)
 
@@ -183,10 +181,6 @@ class MemoryStore:
         means = await self.core.run(self.core.ranker.means, [row.row_id for row in found])
         return {row.memory_id: means[row.row_id] for row in found if row.row_id in means}
 
-    def answer_probability(self, query: str, hits: Sequence[SearchHit]) -> float:
-        """Calibrated probability that what answers `query` is among `hits`; 0.0 by definition where there are none."""
-        return self._answerable.probability(query, self.core.calibrated(hits))
-
     def pending_vectors(self) -> int:
         """Memories of all owners that are found by their words only, so far, or that another embedder still lacks."""
         coming = self.core.upkeep.coming
@@ -227,6 +221,7 @@ class MemoryStore:
             return None, Changed(erased={row.row_id: sequence})
 
         await self.core.change(erase)
+        self.core.told(Change("deleted", owner, [memory_id]))
         return DeleteResponse(memory_id=memory_id, deleted=True)
 
 

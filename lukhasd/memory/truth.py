@@ -25,7 +25,7 @@ from lukhasd.database.connection import Cursor
 from lukhasd.memory import conflicts, contradictions, duplicates, rows, wording
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.contradictions import NOTHING, Contradictions, Judgement, Said
-from lukhasd.memory.core import Changed, Core, Numbers
+from lukhasd.memory.core import Change, Changed, Core, Numbers
 from lukhasd.memory.item import leaves
 from lukhasd.memory.rows import MemoryRow
 from lukhasd.memory.text_index import as_rows
@@ -135,7 +135,9 @@ class Truth:
             changed = conflicts.settle(cursor, [conflict.older_row, conflict.newer_row], numbers)
             return _told(cursor, [conflict])[0], Changed(touched=changed)
 
-        return await self._core.finish(self._core.change(decide, at_most=2))
+        decided = await self._core.finish(self._core.change(decide, at_most=2))
+        self._core.told(Change("decided", owner, [decided.conflict_id]))
+        return decided
 
     async def _keep(self) -> None:
         while True:
@@ -251,6 +253,8 @@ class Truth:
             return None, Changed(touched=conflicts.settle(cursor, touched, numbers))
 
         await self._core.change(record, at_most=2 * (len(pairs) + len(known)))
+        others = [side.memory_id for pair in pairs for side in (pair.older, pair.newer) if side is not row]
+        self._core.told(Change("compared", row.owner, [row.memory_id, *others]))
 
     def _conflict(self, pair: _Pair) -> conflicts.Conflict:
         certain = pair.judgement.kind == "supersedes" and self._supersession == "auto"

@@ -27,17 +27,24 @@ class Logistic(msgspec.Struct, frozen=True):
         logit = self.intercept + sum(w * x for w, x in zip(self.weights, features, strict=True))
         return 1.0 / (1.0 + math.exp(-max(min(logit, 30.0), -30.0)))
 
+    def probabilities(self, rows: Floats) -> Floats:
+        """The same for each of some rows of features."""
+        logits = self.intercept + rows @ np.array(self.weights)
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))))
 
-def fit(features: Floats, outcomes: Floats) -> Logistic:
-    """Maximum likelihood by Newton's method (iteratively reweighted least squares), on standardised features."""
+
+def fit(features: Floats, outcomes: Floats, *, counts: Floats | None = None, ridge: float = RIDGE) -> Logistic:
+    """Maximum likelihood by Newton's method (iteratively reweighted least squares), on standardised features. `counts`
+    says for how many each row stands."""
+    counts = np.ones(len(outcomes)) if counts is None else counts
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     design = np.column_stack([np.ones(len(features)), (features - mean) / spread])
-    penalty = RIDGE * np.diag([0.0, *[1.0] * features.shape[1]])
+    penalty = ridge * np.diag([0.0, *[1.0] * features.shape[1]])
     weights = np.zeros(design.shape[1])
     for _ in range(50):
         predicted = 1.0 / (1.0 + np.exp(-(design @ weights)))
-        gradient = design.T @ (outcomes - predicted) - penalty @ weights
-        curvature = (design * (predicted * (1 - predicted))[:, None]).T @ design + penalty
+        gradient = design.T @ (counts * (outcomes - predicted)) - penalty @ weights
+        curvature = (design * (counts * predicted * (1 - predicted))[:, None]).T @ design + penalty
         step = np.linalg.solve(curvature, gradient)
         weights += step
         if np.abs(step).max() < 1e-10:
@@ -101,20 +108,4 @@ def figures(predicted: Floats, outcomes: Floats, groups: Groups) -> dict[str, di
             "high": round(float(np.percentile(draws[name], 97.5)), 4),
         }
         for name, measure in measures.items()
-    }
-
-
-def report(
-    features: Floats, outcomes: Floats, groups: Groups, transfer: tuple[Floats, Floats, Groups]
-) -> dict[str, object]:
-    """A fit on all rows, with its cross-validated figures and those on rows of another kind, which it never saw."""
-    model = fit(features, outcomes)
-    other, other_outcomes, other_groups = transfer
-    validated = figures(cross_validate(features, outcomes, groups), outcomes, groups)
-    transferred = figures(predict(model, other), other_outcomes, other_groups)
-    return {
-        "intercept": model.intercept,
-        "weights": model.weights,
-        "cross_validated": {"samples": len(features), **validated},
-        "transfer": {"samples": len(other), **transferred},
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -102,6 +102,8 @@ class Incidents:
         self._metrics = metrics
         self._seq = min(seq, log.entries)
         self._place: Place | None = None
+        self.changed: Callable[[Sequence[str], str], None] = lambda ids, status: None
+        """Given the ids of incidents that were opened or resolved, and which; from any thread."""
         self._unlogged: list[Event] = []
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -164,7 +166,9 @@ class Incidents:
         events += unlogged
         seq = max([self._seq, *(line.seq for _, line in read)])
         if events or seq > self._seq:
-            self._database.call(lambda cursor: _store(cursor, events, seq))
+            opened = self._database.call(lambda cursor: _store(cursor, events, seq))
+            if opened:
+                self.changed(opened, "opened")
         if read:
             self._seq, self._place = seq, read[-1][0]
         with self._lock:
@@ -222,6 +226,7 @@ class Incidents:
                 f"{incident_id} was resolved already by {incident.resolved_by}",
                 hint="a new verdict of its kind opens a new incident",
             )
+        self.changed([incident_id], "resolved")
         return incident
 
 
@@ -230,8 +235,8 @@ def _events(entry: object, at: datetime) -> Iterator[Event]:
         yield from events_of(entry, at)
 
 
-def _store(cursor: Cursor, events: Sequence[Event], seq: int) -> None:
-    """All of them in one transaction, with how far that is along the log."""
+def _store(cursor: Cursor, events: Sequence[Event], seq: int) -> list[str]:
+    """All of them in one transaction, with how far that is along the log; gives the ids of those that are new."""
     known: dict[tuple[str | None, str | None, str], _Row] = {}
     opened: list[tuple[Event, _Row]] = []
     touched: dict[str, _Row] = {}
@@ -257,6 +262,7 @@ def _store(cursor: Cursor, events: Sequence[Event], seq: int) -> None:
             "validation_ids": [row.validation_ids],
         })  # fmt: skip
     cursor.execute("UPDATE incidents_progress SET seq = ?", [seq])
+    return [row.incident_id for _, row in opened]
 
 
 def _open_row(cursor: Cursor, event: Event) -> _Row | None:

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-GROWTH = 1.02
-"""Ratio of neighbouring bucket bounds, as in HdrHistogram: a fixed relative error at every size."""
-SMALLEST_MS = 0.001
-
-
-class Histogram:
-    """Counts per geometric bucket. Memory is bounded by the range seen (about 1,150 buckets from 1 µs to 2 h)."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self.count = 0
-        self.total_ms = 0.0
-        self.largest_ms = 0.0
-
-    def add(self, duration_ms: float) -> None:
-        bucket = max(0, math.ceil(math.log(max(duration_ms, SMALLEST_MS) / SMALLEST_MS, GROWTH)))
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        self.count += 1
-        self.total_ms += duration_ms
-        self.largest_ms = max(self.largest_ms, duration_ms)
-
-    def mean(self) -> float | None:
-        return self.total_ms / self.count if self.count else None
-
-    def percentile(self, percent: float) -> float | None:
-        """The upper bound of the bucket that holds the `percent`-th percentile (nearest rank), None without samples."""
-        if not self.count:
-            return None
-        rank = max(1, math.ceil(percent / 100 * self.count))
-        seen = 0
-        for bucket in sorted(self._counts):
-            seen += self._counts[bucket]
-            if seen >= rank:
-                return min(SMALLEST_MS * GROWTH**bucket, self.largest_ms)
-        return self.largest_ms
+from lukhas_sdk.settings import BudgetsSettings
+from lukhasd.records.histogram import Histogram
+from lukhasd.records.performance import Performance
 
 
 class Metrics:
-    """Histograms and counters by name; safe to use from any thread."""
+    """Histograms and counters by name since start, and the last day of them minute by minute; safe to use from any
+    thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, budgets: BudgetsSettings | None = None, performance: Performance | None = None) -> None:
+        self.budgets = budgets or BudgetsSettings()
+        """What `performance` is held against."""
+        self.performance = performance or Performance()
         self._lock = threading.Lock()
         self._histograms: dict[str, Histogram] = {}
         self._counters: dict[str, int] = {}
@@ -56,6 +27,17 @@ class Metrics:
     def record(self, name: str, duration_ms: float) -> None:
         with self._lock:
             self._histograms.setdefault(name, Histogram()).add(duration_ms)
+        self.performance.record(name, duration_ms)
+
+    def answered(self, operation_id: str, status: int, duration_ms: float | None) -> None:
+        """One answer to a request; `duration_ms` where the operation itself was run for it, None where the request was
+        turned away before."""
+        self.increment(f"answers.{operation_id}.{status // 100}xx")
+        name = operation_series(operation_id)
+        if duration_ms is not None:
+            with self._lock:
+                self._histograms.setdefault(name, Histogram()).add(duration_ms)
+        self.performance.answered(name, status, duration_ms)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -72,6 +54,18 @@ class Metrics:
     def counter(self, name: str) -> int:
         return self._counters.get(name, 0)
 
+    def counters(self, prefix: str) -> dict[str, int]:
+        """Those whose names begin so, without it."""
+        with self._lock:
+            return {name[len(prefix) :]: count for name, count in self._counters.items() if name.startswith(prefix)}
+
+    def histograms(self, prefix: str) -> dict[str, Histogram]:
+        """Copies of those whose names begin so, by the rest of the name."""
+        with self._lock:
+            return {
+                name[len(prefix) :]: found.copy() for name, found in self._histograms.items() if name.startswith(prefix)
+            }
+
     def samples(self, name: str) -> int:
         histogram = self._histograms.get(name)
         return histogram.count if histogram else 0
@@ -85,3 +79,7 @@ class Metrics:
         with self._lock:
             histogram = self._histograms.get(name)
             return histogram.percentile(percent) if histogram else None
+
+
+def operation_series(operation_id: str) -> str:
+    return f"operation.{operation_id}"

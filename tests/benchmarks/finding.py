@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lukhas_sdk.contract.memory import SearchHit, SearchRequest, StoreRequest
+from lukhas_sdk.contract.memory import SearchRequest, SearchResponse, StoreRequest
 from lukhasd.database import Database
 from lukhasd.memory import MemoryStore
 from lukhasd.models.embedder import EmbedderError, MiniLmEmbedder
@@ -83,11 +83,11 @@ async def ask(conversation: Conversation, *, questions: int | None = None) -> li
         hybrid = []
         for question in asked:
             started = perf_counter()
-            hits = await _search(store, question.text, FOUND)
+            answer = await _search(store, question.text, FOUND)
             milliseconds = (perf_counter() - started) * 1000
-            deep = await _search(store, question.text, DEEP) if conversation.session_of else []
-            found = list(dict.fromkeys([*_ids(hits), *_ids(deep)]))
-            hybrid.append((found, store.answer_probability(question.text, hits), milliseconds))
+            deep = _ids(await _search(store, question.text, DEEP)) if conversation.session_of else []
+            found = list(dict.fromkeys([*_ids(answer), *deep]))
+            hybrid.append((found, answer.answerable or 0.0, milliseconds))
         await store.close()
         plain = await _open(database, Path(folder) / "words", NoEmbedder())
         words = [_ids(await _search(plain, question.text, DEEP)) for question in asked]
@@ -191,12 +191,12 @@ async def _open(database: Database, folder: Path, embedder: MiniLmEmbedder) -> M
     return await MemoryStore.open(database=database, folder=folder, embedder=embedder, metrics=Metrics())
 
 
-async def _search(store: MemoryStore, query: str, limit: int) -> Sequence[SearchHit]:
-    return (await store.search(OWNER, SearchRequest(query=query, limit=limit))).results
+async def _search(store: MemoryStore, query: str, limit: int) -> SearchResponse:
+    return await store.search(OWNER, SearchRequest(query=query, limit=limit))
 
 
-def _ids(hits: Sequence[SearchHit]) -> list[str]:
-    return [(hit.context or {})["source"] for hit in hits]
+def _ids(answer: SearchResponse) -> list[str]:
+    return [(hit.context or {})["source"] for hit in answer.results]
 
 
 def _spread(questions: Sequence[Question], count: int | None) -> Sequence[Question]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from serving import Served, serving
 
+from lukhas_sdk.contract.streams import MEMORY_DRIFT
 from lukhasd.glyph.events import drift_token
 
 DEADLINE_S = 30
@@ -22,7 +23,7 @@ DEADLINE_S = 30
 
 @asynccontextmanager
 async def following(served: Served, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The command in pipes."""
+    """The command in pipes, once it listens."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("LUKHAS_")}
     env |= {
         "LUKHAS_HOME": str(served.parts.paths.data.parent),
@@ -35,6 +36,8 @@ async def following(served: Served, *options: str) -> AsyncIterator[asyncio.subp
     )  # fmt: skip
     try:
         async with asyncio.timeout(DEADLINE_S):
+            while not served.histories.readers(MEMORY_DRIFT):
+                await asyncio.sleep(0.02)
             yield process
     finally:
         if process.returncode is None:
@@ -43,11 +46,8 @@ async def following(served: Served, *options: str) -> AsyncIterator[asyncio.subp
 
 
 async def drift(served: Served, memory_id: str, level: float) -> None:
-    """Publishes once the command listens."""
     who = await served.parts.identity.authenticate(authorization=None, api_key=served.key, over_unix_socket=False)
-    async with asyncio.timeout(DEADLINE_S):
-        while not served.parts.bus.publish(drift_token(who.identity_id, memory_id, level, "partial_heal")):
-            await asyncio.sleep(0.02)
+    served.parts.bus.publish(drift_token(who.identity_id, memory_id, level, "partial_heal"))
 
 
 async def test_each_change_is_one_object_until_ctrl_c() -> None:

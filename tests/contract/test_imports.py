@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOUNS = ("memory", "guardian", "identity", "glyph", "constellation", "models", "records", "matriz", "database")
+NOUNS = (
+    "memory", "guardian", "identity", "glyph", "constellation", "consciousness", "models", "records", "matriz",
+    "database", "jobs",
+)  # fmt: skip
 
 
 def imports(file: Path) -> Iterator[str]:

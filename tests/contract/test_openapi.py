@@ -68,7 +68,7 @@ def test_a_stream_says_its_messages_and_how_it_ends(described: dict[str, Any]) -
     entry = described["paths"]["/stream/memory-drift"]["get"]
     assert "requestBody" not in entry
     assert "426" in entry["responses"]
-    assert entry["x-websocket"]["first_message"] == {"$ref": "#/components/schemas/AuthMessage"}
+    assert entry["x-websocket"]["first_message"] == {"$ref": "#/components/schemas/Subscribe"}
     assert {"$ref": "#/components/schemas/MemoryDriftEvent"} in entry["x-websocket"]["messages"]
     assert entry["x-websocket"]["close_codes"].keys() == {str(code) for code in CLOSE_CODES}
 

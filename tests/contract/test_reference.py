@@ -150,7 +150,7 @@ def test_process(api: Api) -> None:
         "t4_compliance_verified",
     } <= first["metadata"].keys()  # fmt: skip
     assert first["metadata"]["t4_compliance_verified"] is None
-    assert "100 are needed" in first["metadata"]["reasons"]["t4_compliance_verified"]
+    assert "process_p95 insufficient_data over 0" in first["metadata"]["reasons"]["t4_compliance_verified"]
     rows = {row["stage"]: row for row in first["matriz_pipeline_trace"]}
     assert list(rows) == ["memory", "attention", "thought", "risk", "intent", "action"]
     assert all(row.keys() >= STAGE_ROW for row in rows.values())

@@ -60,7 +60,9 @@ def test_the_references_token_is_read_and_written_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("symbol", "DESTROY"),
+        ("symbol", "destroy"),
+        ("symbol", "A"),
+        ("symbol", "NAÏVE"),
         ("glyph_id", " "),
         ("timestamp", datetime(2024, 1, 15)),
         ("source.module", ""),
@@ -121,7 +123,7 @@ async def test_a_slow_subscriber_loses_the_oldest_and_is_told() -> None:
         taken = await take(deliveries, 3)
         assert ids(taken) == ["mem_7", "mem_8", "mem_9"]
         assert [delivery.missed for delivery in taken] == [7, 0, 0]
-        assert drift_event(taken[0]).missed == 7
+        assert taken[0].missed == 7
 
 
 async def test_a_token_whose_time_is_over_is_not_delivered() -> None:
@@ -212,7 +214,7 @@ def test_publishing_after_the_loop_is_gone_is_harmless() -> None:
      (1.0, "excessive", True)],
 )  # fmt: skip
 def test_the_thresholds_of_drift(level: float, state: str, repair: bool) -> None:
-    event = drift_event(Delivery(drift_token("me", "mem_1", level, "full_reset"), 0))
+    event = drift_event(drift_token("me", "mem_1", level, "full_reset"), "0a-1")
     assert (event.state, event.repair_recommended) == (state, repair)
     assert event.suggested_method == ("full_reset" if repair else None)
     assert event.level == event.drift_level == level

@@ -148,7 +148,7 @@ async def test_it_fails_closed_after_close() -> None:
 
 
 async def test_validate_does_not_hold_the_event_loop() -> None:
-    guardian = opened(budget_ms=60_000)
+    guardian = opened(budget_ms=10_000)
     request = ValidateRequest(GuardianAction("document", "An ordinary line about boats. " * 20_000))
     work = asyncio.create_task(guardian.validate(request))
     turns = 0

@@ -30,7 +30,8 @@ from lukhasd.memory.core import Changed, found_in
 from lukhasd.memory.second_opinion import Note, SecondOpinion
 from lukhasd.memory.truth import Truth
 from lukhasd.models.directory import ModelDirectory
-from lukhasd.models.language import Completion, Message, OpenAICompatible
+from lukhasd.models.language import Completion, Message
+from lukhasd.models.openai_compatible import OpenAICompatible
 from lukhasd.records.metrics import Metrics
 
 OWNER = "ana"

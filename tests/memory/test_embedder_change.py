@@ -24,7 +24,7 @@ from lukhas_sdk.errors import ModuleTimeout, ValidationError
 from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.settings import IdentitySettings, Settings, load
 from lukhasd.database import Database
-from lukhasd.memory import MemoryStore, embedding
+from lukhasd.memory import MemoryStore, answerable, embedding
 from lukhasd.memory.embedding import Embedding
 from lukhasd.models import endpoint as endpoints
 from lukhasd.models.embedder import EmbedderError
@@ -131,7 +131,9 @@ async def test_search_goes_on_with_the_old_vectors_until_the_new_are_complete(
         assert hit.cosine == pytest.approx(float(asked[0] @ asked[1]), abs=1e-4)
         stripped = [None] * len(found.results)
         assert [each.cosine for each in core.calibrated(found.results)] == stripped
-        assert opened.store.answer_probability("topic42", found.results) == found.answerable or found.answerable
+        judge = await asyncio.to_thread(answerable.load)
+        words_only = judge.probability("topic42", core.calibrated(found.results))
+        assert words_only == found.answerable or found.answerable
 
 
 async def test_what_comes_changes_and_goes_meanwhile(place: Place, make_memory: Any, chat_url: str) -> None:  # noqa: F811

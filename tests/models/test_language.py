@@ -7,7 +7,8 @@ from time import perf_counter
 
 import pytest
 
-from lukhasd.models.language import Message, ModelError, OpenAICompatible
+from lukhasd.models.language import Message, ModelError
+from lukhasd.models.openai_compatible import OpenAICompatible
 
 ASK = [Message("system", "Notes:\n[1] (today)\n│ The key is under the pot.\n"), Message("user", "Where is the key?")]
 

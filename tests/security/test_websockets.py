@@ -14,7 +14,8 @@ import pytest
 from aiohttp import WSMsgType
 from serving import Served, serving
 
-from lukhasd.api import websocket
+from lukhas_sdk.contract.streams import MEMORY_DRIFT
+from lukhasd.api import talk, websocket
 from lukhasd.glyph.events import drift_token
 
 PATH = "/v1/stream/memory-drift"
@@ -55,10 +56,15 @@ async def publish(served: Served, level: float = 0.35, *, memory_id: str = "mem_
     return served.parts.bus.publish(drift_token(of or await owner(served), memory_id, level, "partial_heal"))
 
 
+def readers(served: Served) -> int:
+    """Streams that the daemon tells of drift."""
+    return served.histories.readers(MEMORY_DRIFT)
+
+
 async def subscribers(served: Served, count: int) -> None:
     """Waits until the daemon has let that many streams go or in."""
     async with asyncio.timeout(DEADLINE_S):
-        while await publish(served) != count:
+        while readers(served) != count:
             await asyncio.sleep(0.01)
 
 
@@ -74,9 +80,10 @@ async def ended(socket: Socket) -> tuple[int | None, Any]:
 @pytest.mark.parametrize("unix", [False, True])
 async def test_events_reach_a_program(served: Served, unix: bool) -> None:
     async with connected(served, unix=unix) as socket:
-        assert await publish(served, 0.35) == 1
+        await publish(served, 0.35)
         event = await socket.receive_json()
         assert event.pop("timestamp").endswith("Z")
+        assert event.pop("id").endswith("-1")
         assert event == {
             "memory_id": "mem_123",
             "drift_level": 0.35,
@@ -102,9 +109,11 @@ async def test_the_handshake_answers_with_the_usual_headers(served: Served) -> N
 
 async def test_nobody_sees_anothers_memories(served: Served) -> None:
     async with connected(served) as socket:
-        assert await publish(served, memory_id="theirs", of="00000000-0000-0000-0000-000000000000") == 0
+        await publish(served, memory_id="theirs", of="00000000-0000-0000-0000-000000000000")
         await publish(served, memory_id="mine")
-        assert (await socket.receive_json())["memory_id"] == "mine"
+        event = await socket.receive_json()
+        assert event["memory_id"] == "mine"
+        assert event["id"].endswith("-1"), "not even how many others have is told"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +141,7 @@ async def test_a_handshake_is_refused_before_the_upgrade(
     answer = await served.raw(f"GET {PATH} HTTP/1.1\r\n{head}{HANDSHAKE}\r\n")
     assert (answer.status, answer.code) == (status, code)
     assert served.key not in caplog.text
-    assert await publish(served) == 0
+    assert readers(served) == 0
 
 
 @pytest.mark.parametrize("name", ["token", "api_key", "access_token", "auth_token"])
@@ -159,10 +168,11 @@ async def test_what_is_no_handshake_is_told_so(served: Served, upgrade: str) -> 
 
 async def test_a_page_of_ours_sends_its_credential_first(served: Served) -> None:
     async with connected(served, key=None, origin=f"http://127.0.0.1:{served.port}") as socket:
-        assert await publish(served) == 0
-        await socket.send_json({"type": "auth", "token": served.key})
-        assert await socket.receive_json() == {"type": "authenticated"}
-        assert await publish(served) == 1
+        await publish(served, memory_id="before")
+        await socket.send_json({"action": "subscribe", "auth_token": served.key})
+        said = await socket.receive_json()
+        assert (said["type"], said["streams"], said["missed"]) == ("subscribed", ["memory-drift"], 0)
+        await publish(served)
         assert (await socket.receive_json())["memory_id"] == "mem_123"
 
 
@@ -176,15 +186,18 @@ async def test_on_the_unix_socket_no_page_is_ours(served: Served) -> None:
 @pytest.mark.parametrize(
     ("message", "code", "error"),
     [
-        ('{"type":"auth","token":"wrong"}', 1008, "INVALID_TOKEN"),
-        ('{"type":"auth"}', 1008, "VALIDATION_ERROR"),
-        ('{"type":"subscribe","token":"KEY"}', 1008, "VALIDATION_ERROR"),
-        ('{"type":"auth","token":"KEY","more":1}', 1008, "VALIDATION_ERROR"),
-        ('{"type":"auth","token":"KEY","token":"KEY"}', 1007, "VALIDATION_ERROR"),
+        ('{"action":"subscribe","auth_token":"wrong"}', 1008, "INVALID_TOKEN"),
+        ('{"action":"subscribe"}', 1008, "INVALID_TOKEN"),
+        ('{"action":"ping"}', 1008, "INVALID_TOKEN"),
+        ('{"type":"auth","token":"KEY"}', 1008, "VALIDATION_ERROR"),
+        ('{"action":"query","auth_token":"KEY"}', 1008, "VALIDATION_ERROR"),
+        ('{"action":"subscribe","auth_token":"KEY","more":1}', 1008, "VALIDATION_ERROR"),
+        ('{"action":"subscribe","auth_token":"KEY","streams":["awareness"]}', 1008, "VALIDATION_ERROR"),
+        ('{"action":"subscribe","auth_token":"KEY","auth_token":"KEY"}', 1007, "VALIDATION_ERROR"),
         ("hello", 1007, "VALIDATION_ERROR"),
         ("", 1007, "VALIDATION_ERROR"),
         ("[" * 5000, 1007, "VALIDATION_ERROR"),
-        (b'{"type":"auth","token":"KEY"}', 1003, "VALIDATION_ERROR"),
+        (b'{"action":"subscribe","auth_token":"KEY"}', 1003, "VALIDATION_ERROR"),
     ],
 )
 async def test_another_first_message_ends_it(served: Served, message: str | bytes, code: int, error: str) -> None:
@@ -196,11 +209,11 @@ async def test_another_first_message_ends_it(served: Served, message: str | byte
         closed, said = await ended(socket)
         assert (closed, said["error"]["code"]) == (code, error)
         assert served.key not in json.dumps(said)
-    assert await publish(served) == 0
+    await subscribers(served, 0)
 
 
 async def test_a_page_that_says_nothing_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "AUTH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(talk, "AUTH_TIMEOUT_S", 0.1)
     async with connected(served, key=None, origin=f"http://localhost:{served.port}") as socket:
         code, said = await ended(socket)
         assert (code, said["error"]["code"]) == (1008, "INVALID_TOKEN")
@@ -213,7 +226,7 @@ async def test_too_low_a_tier_is_refused_both_ways(served: Served) -> None:
             pass
     assert refused.value.status == 403
     async with connected(served, key=None, origin=f"http://localhost:{served.port}") as socket:
-        await socket.send_json({"type": "auth", "token": made.body["api_key"]})
+        await socket.send_json({"action": "subscribe", "auth_token": made.body["api_key"]})
         code, said = await ended(socket)
         assert (code, said["error"]["code"]) == (1008, "INSUFFICIENT_PERMISSIONS")
 
@@ -273,7 +286,7 @@ async def test_an_oversized_message_is_1009(served: Served, size: int) -> None:
 
 
 async def test_a_slow_reader_holds_little_and_is_told_what_it_missed(served: Served) -> None:
-    count, size = 20_000, 1000
+    count, size = 8_000, 1000
     who = await owner(served)
     async with connected(served, unix=True) as socket:
         tracemalloc.start()
@@ -282,10 +295,12 @@ async def test_a_slow_reader_holds_little_and_is_told_what_it_missed(served: Ser
                 served.parts.bus.publish(drift_token(who, f"{number:0{size}}", 0.5, None))
                 if number % 100 == 0:
                     await asyncio.sleep(0)
-            held, _ = tracemalloc.get_traced_memory()
+            held = tracemalloc.take_snapshot().filter_traces(
+                [tracemalloc.Filter(True, f"*/{part}/*") for part in ("lukhasd/api", "aiohttp")]
+            )
         finally:
             tracemalloc.stop()
-        assert held < 2_000_000, "of 20 MB published"
+        assert sum(each.size for each in held.statistics("filename")) < 3_000_000, "of 8 MB published"
         assert (await served.call("GET", "/live")).status == 200
         got = missed = 0
         while got + missed < count:
@@ -360,8 +375,8 @@ async def test_pages_without_a_credential_have_a_limit_of_their_own(
                 pass
         assert refused.value.status == 429
         async with connected(served):
-            await socket.send_json({"type": "auth", "token": served.key})
-            assert await socket.receive_json() == {"type": "authenticated"}
+            await socket.send_json({"action": "subscribe", "auth_token": served.key})
+            assert (await socket.receive_json())["type"] == "subscribed"
         async with connected(served, key=None, origin=page):
             pass
 

@@ -34,3 +34,9 @@ def llama_url() -> Iterator[str]:
     """llama.cpp with SmolLM2-135M."""
     for address in _serve("llama_server.py"):
         yield f"{address}/v1"
+
+
+@pytest.fixture(scope="session")
+def node_url() -> Iterator[str]:
+    """A node of ours that behaves as its path says."""
+    yield from _serve("node_server.py")

@@ -8,7 +8,11 @@ from lukhasd.api.call import Call, Handler
 
 
 async def forget(call: Call[NoParams, contract.ForgetRequest]) -> contract.ForgetReceipt:
-    return await call.parts.forgetting.forget(call.caller.identity_id, call.body)
+    owner = call.caller.identity_id
+    if call.body.preview:
+        return await call.parts.forgetting.forget(owner, call.body)
+    async with call.parts.jobs.paused(owner):
+        return await call.parts.forgetting.forget(owner, call.body)
 
 
 HANDLERS: dict[AnyOperation, Handler] = {contract.FORGET: forget}

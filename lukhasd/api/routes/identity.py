@@ -61,6 +61,8 @@ async def remove(
             details={"memories": kept},
         )
     await parts.identity.shut_out(person)
+    await parts.jobs.halt(person.identity_id)
+    await parts.nodes.remove_all(person.identity_id)
     forgotten = await parts.forgetting.forget_owner(person.identity_id)
     await parts.identity.remove(person)
     return contract.IdentityRemoveResponse(person.lambda_id, True, forgotten)

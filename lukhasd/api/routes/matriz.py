@@ -8,9 +8,8 @@ from lukhasd.api.call import Call, Handler
 
 
 async def process(call: Call[NoParams, contract.ProcessRequest]) -> contract.ProcessResponse:
-    return await call.parts.pipeline.process(
-        call.caller, call.body, on_row=lambda row: call.emit(contract.ProcessEvent(type="trace", row=row))
-    )
+    with call.parts.jobs.interactive():
+        return await call.parts.pipeline.process(call.caller, call.body, on_event=call.emit)
 
 
 HANDLERS: dict[AnyOperation, Handler] = {contract.PROCESS: process}

@@ -19,8 +19,13 @@ async def test(call: Call[NoParams, NoBody]) -> contract.ModelTestResponse:
     return await call.parts.models.test()
 
 
+async def remove(call: Call[contract.ModelRemoveParams, NoBody]) -> contract.ModelRemoveResponse:
+    return await call.parts.models.remove(call.params.name)
+
+
 HANDLERS: dict[AnyOperation, Handler] = {
     contract.MODEL_LIST: list_models,
     contract.MODEL_USE: use,
     contract.MODEL_TEST: test,
+    contract.MODEL_REMOVE: remove,
 }

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
-import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from lukhas_sdk._version import __version__
@@ -21,10 +18,9 @@ from lukhasd.constellation.stars import StarState
 from lukhasd.parts import Parts
 from lukhasd.records.compliance import compliance
 from lukhasd.records.metrics import Metrics
+from lukhasd.records.process import resident_bytes
 
 NOT_MEASURED = "nothing was served since start"
-NO_AWARENESS = "this version computes no awareness"
-STATUS_FILE = Path("/proc/self/statm")
 
 
 async def live(call: Call[NoParams, NoBody]) -> contract.ProbeResponse:
@@ -60,10 +56,13 @@ async def health(call: Call[NoParams, NoBody]) -> contract.HealthResponse:
         pending_vectors=parts.memory.pending_vectors(),
         reasons=why | _inactive(memory) | ({} if drift is not None else {"drift_level": "memory is empty"}),
     )
+    awareness = await parts.awareness.awareness(call.caller.identity_id)
+    latency, why = _median(parts.metrics, "consciousness.awareness")
     consciousness = contract.ConsciousnessHealth(
         status=_state(pipeline),
-        awareness_level=None,
-        reasons=dict.fromkeys(("latency_ms", "awareness_level"), NO_AWARENESS) | _inactive(pipeline),
+        latency_ms=latency,
+        awareness_level=awareness.state,
+        reasons=why | _inactive(pipeline),
     )
     return contract.HealthResponse(
         status="healthy" if guardian.active and memory.active and pipeline.active else "degraded",
@@ -133,15 +132,6 @@ async def describe(call: Call[NoParams, NoBody]) -> contract.OpenApiDocument:
     return await asyncio.to_thread(openapi.document)
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM; where /proc is missing, the most that ever was."""
-    try:
-        return int(STATUS_FILE.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
-
-
 def _probe(state: Literal["live", "ready", "stopping"]) -> contract.ProbeResponse:
     return contract.ProbeResponse(status=state, version=__version__, protocol=PROTOCOL_VERSION, pid=os.getpid())
 
@@ -182,15 +172,17 @@ def _guardian_figures(metrics: Metrics) -> contract.GuardianFigures:
 
 
 def _compliance(parts: Parts) -> contract.ComplianceStatus:
+    problem = parts.audit.problem
     standards, figures = compliance(parts.metrics)
+    instantiation, built = parts.nodes.instantiation
     return contract.ComplianceStatus(
         performance_standards=standards,
-        audit_readiness=None,
-        constructor_aware_instantiation=None,
+        audit_readiness=problem is None,
+        constructor_aware_instantiation=instantiation,
         reasons={
             "performance_standards": figures,
-            "audit_readiness": "this version keeps no audit trail",
-            "constructor_aware_instantiation": "this version has no node registry",
+            **({"audit_readiness": problem} if problem else {}),
+            "constructor_aware_instantiation": built,
         },
     )
 

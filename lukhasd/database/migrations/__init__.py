@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def apply(connection: duckdb.DuckDBPyConnection, path: Path, options: Options) -
         connection.begin()
         try:
             connection.execute(sql)
-            connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now()::TIMESTAMP)", [number, name])
+            now = datetime.now(UTC).replace(tzinfo=None)
+            connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", [number, name, now])
             connection.commit()
         except duckdb.Error as error:
             connection.rollback()

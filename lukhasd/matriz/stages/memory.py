@@ -58,7 +58,6 @@ async def recollect(
     if 0 < memory.pending_vectors() <= WAITED_FOR:
         await memory.wait_for_vectors(WAIT_S)
     found = await memory.search(owner, SearchRequest(query=query[:10_000], limit=FOUND_LIMIT))
-    probability = memory.answer_probability(query, found.results)
     memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
     candidates = {
         hit.memory_id: Candidate(memories[hit.memory_id], hit.relevance_score, hit.cosine, 0)
@@ -70,14 +69,14 @@ async def recollect(
     if previous:
         await _add(candidates, dict.fromkeys(previous.cited, HOP_DISCOUNT), owner=owner, hop=1, memory=memory)
     for candidate in candidates.values():
-        _refuse_drifted(candidate.memory)
+        refuse_drifted(candidate.memory)
     linked = sum(candidate.hop > 0 for candidate in candidates.values())
     step = f"Found {found.total_matches} memories for {_quoted(query)}, kept {len(candidates) - linked}"
     if linked:
         step += f", followed links to {linked} more"
     if found.pending_vectors:
         step += f"; {found.pending_vectors} are found by words only until their vectors are computed"
-    return Recollection(query, tuple(candidates.values()), probability, step)
+    return Recollection(query, tuple(candidates.values()), found.answerable or 0.0, step)
 
 
 def follow_up(text: str, previous: Interaction | None) -> str:
@@ -127,7 +126,7 @@ async def _add(
         candidates[memory_id] = Candidate(found, linked[memory_id], None, hop)
 
 
-def _refuse_drifted(memory: Memory) -> None:
+def refuse_drifted(memory: Memory) -> None:
     drift = memory.metadata.drift_score
     if drift is not None and drift >= DRIFT_EXCESSIVE:
         raise MemoryDrift(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lukhas_sdk.contract.base import Reasons
-from lukhas_sdk.contract.guardian import Decision, Finding, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import ActionType, Decision, Finding, GuardianAction, ValidateRequest, Verdict
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.guardian import Guardian
@@ -32,18 +32,45 @@ class Judgement:
     reasons: Reasons = field(default_factory=dict)
     withheld: tuple[Finding, ...] = ()
     """Why the input, which is asked to be remembered, is to be quarantined instead."""
+    frameworks: Mapping[str, float] = field(default_factory=dict)
+    """Each ethical framework's lower score of the two verdicts, of those that have something to say."""
 
 
-async def judge(caller: Caller, request: ProcessRequest, draft: str, *, guardian: Guardian) -> Judgement:
-    """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold."""
-    claim = "the caller says: educational" if request.context.educational else None
-    user = request.context.user_id
-    actions = [("user_input", request.input), ("response_generation", draft)]
+async def judge_input(caller: Caller, request: ProcessRequest, *, guardian: Guardian) -> Verdict:
+    """The verdict on the input, which is asked for before anything is made of it."""
+    return await guardian.validate(_about("user_input", request.input, request), caller=caller)
+
+
+def stop(verdict: Verdict, request: ProcessRequest) -> None:
+    """Raises GuardianRejection where the input alone stops the pipeline."""
+    if verdict.decision in STOPPING:
+        raise _rejection(verdict, "input")
+    if verdict.safety_score is not None:
+        _hold_to_threshold(1 - verdict.safety_score, verdict, request)
+
+
+async def safety_of(text: str, request: ProcessRequest, *, guardian: Guardian) -> tuple[float | None, bool]:
+    """The safety score of a draft, or of its beginning, and whether it would be stopped. Nothing is written down."""
+    verdict = await guardian.preview(_about("response_generation", text, request))
+    threshold, safety = request.pipeline_options.risk_threshold, verdict.safety_score
+    risky = threshold is not None and safety is not None and 1 - safety > threshold
+    return safety, verdict.decision in STOPPING or risky
+
+
+async def judge(
+    caller: Caller, request: ProcessRequest, draft: str, *, guardian: Guardian, about_input: Verdict | None = None
+) -> Judgement:
+    """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold.
+    `about_input`: the verdict on the input, where it was given already."""
+    actions: list[tuple[ActionType, str]] = [("user_input", request.input), ("response_generation", draft)]
     if request.pipeline_options.action_type == "remember":
         actions.append(("memory_write", request.input))
+    left = actions if about_input is None else actions[1:]
     verdicts = await asyncio.gather(
-        *(guardian.validate(_about(kind, text, user, claim), caller=caller) for kind, text in actions)
+        *(guardian.validate(_about(kind, text, request), caller=caller) for kind, text in left)
     )
+    if about_input is not None:
+        verdicts = [about_input, *verdicts]
     worst = max(verdicts, key=lambda verdict: SEVERITY.index(verdict.decision))
     safety = _lowest([verdict.safety_score for verdict in verdicts])
     ethics = _lowest([verdict.ethics_score for verdict in verdicts])
@@ -51,12 +78,8 @@ async def judge(caller: Caller, request: ProcessRequest, draft: str, *, guardian
     risk = None if safety is None else 1 - safety
     if worst.decision in STOPPING:
         raise _rejection(worst, "draft" if worst is verdicts[1] else "input")
-    if risk is not None and threshold is not None and risk > threshold:
-        raise GuardianRejection(
-            f"the measured risk {risk:.2f} is above the threshold {threshold:g}",
-            hint="rephrase the request, or raise pipeline_options.risk_threshold",
-            details={**_details(worst), "decision": "REJECTED", "risk": risk, "risk_threshold": threshold},
-        )
+    if risk is not None:
+        _hold_to_threshold(risk, worst, request)
     conditions = tuple(
         dict.fromkeys(
             f"{'response' if kind == 'response_generation' else 'input'}: {text}"
@@ -74,11 +97,32 @@ async def judge(caller: Caller, request: ProcessRequest, draft: str, *, guardian
     if safety is None and threshold is not None:
         reasons["risk_threshold"] = "no risk was measured to compare with it; the guardian's decision stands alone"
     withheld = tuple(held_findings(verdicts[2])) if len(verdicts) > 2 else ()
-    return Judgement(worst.decision, conditions, risk, ethics, safety, step, reasons, withheld)
+    return Judgement(
+        worst.decision, conditions, risk, ethics, safety, step, reasons, withheld, _frameworks(verdicts)
+    )  # fmt: skip
 
 
-def _about(kind: Any, content: str, user: str | None, claim: str | None) -> ValidateRequest:
-    return ValidateRequest(action=GuardianAction(type=kind, content=content, target_user=user, context=claim))
+def _frameworks(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for verdict in verdicts:
+        for name, score in verdict.frameworks.items():
+            found[name] = min(found.get(name, 1.0), score)
+    return found
+
+
+def _hold_to_threshold(risk: float, verdict: Verdict, request: ProcessRequest) -> None:
+    threshold = request.pipeline_options.risk_threshold
+    if threshold is not None and risk > threshold:
+        raise GuardianRejection(
+            f"the measured risk {risk:.2f} is above the threshold {threshold:g}",
+            hint="rephrase the request, or raise pipeline_options.risk_threshold",
+            details={**_details(verdict), "decision": "REJECTED", "risk": risk, "risk_threshold": threshold},
+        )
+
+
+def _about(kind: ActionType, content: str, request: ProcessRequest) -> ValidateRequest:
+    claim = "the caller says: educational" if request.context.educational else None
+    return ValidateRequest(GuardianAction(kind, content, target_user=request.context.user_id, context=claim))
 
 
 def _lowest(scores: list[float | None]) -> float | None:

@@ -1,0 +1,5 @@
+"""What is attended to, read from what the pipeline does."""
+
+from lukhasd.consciousness.awareness import AwarenessKeeper
+
+__all__ = ["AwarenessKeeper"]

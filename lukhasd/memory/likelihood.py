@@ -1,0 +1,231 @@
+"""How likely each of some memories answers a question, and how likely any of some of them does.
+
+Two logistic models (Platt, 1999), one on the other. The first gives each memory the probability that it answers by
+itself, from what it shares with the question, whose words it is and what the question asks for. The second gives the
+probability that one of the chosen answers, from the first's probabilities alone; it makes good what the first gets
+wrong by taking the memories for independent. Nothing leans on how many memories there are: how rare a word is, and how
+near a memory, is counted among those found.
+
+`lukhasd.memory.likelihood_training` fits both.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lukhasd.memory.item import SPEAKER_KEYS
+from lukhasd.memory.signals import ASKERS, FIRST_PERSON
+from lukhasd.memory.words import FUNCTION_WORDS, Analyser
+from lukhasd.models.logistic import Floats, Logistic
+
+CHARS_READ = 2_000
+"""Of a memory and of a question: keeps the whole under a few milliseconds."""
+NEW_WORDS = 12
+"""So many words that the question has not are as good as any more."""
+MENTIONED = 0.3
+"""How far what somebody else says counts as being about the person that it names."""
+FAR = 0.4
+"""Where the nearest memory's cosine is less, the less the less likely any of them answers."""
+LEAST = 1e-4
+"""Probabilities are kept so far from 0 and 1 before their logarithm is taken."""
+NUMBERS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    "eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|dozen|few|once|twice|"
+    "half|couple|many|several"
+)
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+TIMES = (
+    "yesterday|today|tomorrow|tonight|last|next|ago|week|month|year|morning|evening|christmas|easter|spring|summer|"
+    "autumn|winter|noon"
+)
+PEOPLE = (
+    "mother|mum|mom|father|dad|sister|brother|aunt|uncle|cousin|son|daughter|friend|neighbour|neighbor|boss|teacher|"
+    "colleague|wife|husband|kids?|children|grandmother|grandfather|grandma|nephew|niece|people|he|she|they|we|"
+    "everyone|nobody"
+)
+NAME = r"(?<![.!?]\s)(?<!^)\b[A-Z][a-zà-ÿ]+"
+SOUGHT: Final = tuple(
+    (re.compile(asks, re.IGNORECASE), re.compile(holds))
+    for asks, holds in (
+        (
+            r"\b(when|what (time|date|day|month|year)|which (day|month|year)|how long ago)\b",
+            rf"\b\d|(?i:\b({MONTHS})[a-z]*\b|\b({TIMES}))",
+        ),
+        (
+            r"\bhow (many|much|old|long|far|often|big|tall|high|cold|fast|late)\b|\b(price|cost|score|age)\b",
+            rf"\d|(?i:\b({NUMBERS})\b)",
+        ),
+        (r"\b(who|whose|whom)\b|\bnames?\b|\bcalled\b", rf"{NAME}|(?i:\b({PEOPLE})\b)"),
+        (
+            r"\b(where|which (town|city|country|place))\b",
+            r"(?i:\b(in|at|to|from|near|on|into|by|behind|under|outside|home|there|here|around)\b)",
+        ),
+        (
+            r"\bwhy\b",
+            r"(?i:\b(because|since|so|as|to|for|want|wanted|need|needed|that's why|reason|after|due)\b)",
+        ),
+    )
+)
+"""What a question asks for (a time, a number, somebody, a place, a reason), and what holds such."""
+SPEAKING: Final = re.compile(r"\b(I|my|me|mine|myself|we|our|us)\b", re.IGNORECASE)
+SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?\n]*")
+CAPITALISED: Final = re.compile(r"(?<!^)\b[A-Z][a-z]+")
+
+WORD_FEATURES: Final = (
+    "held", "theirs", "held × theirs", "first person", "holds what is sought", "asks", "held × asks", "new",
+    "held × new", "asked words", "somebody named", "who speaks", "a time", "a number", "somebody", "a place",
+    "a reason",
+)  # fmt: skip
+VECTOR_FEATURES: Final = ("cosine", "cosine above the mean", "score below the best", "cosine × who speaks", "far")
+"""These need a cosine of at least one of the memories."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A memory, as far as its answering is judged. `relevance` is its score in the search."""
+
+    text: str
+    speaker: str
+    relevance: float
+    cosine: float | None
+
+
+class Layers(msgspec.Struct, frozen=True):
+    """`each` takes the features of one memory, `whole` those of `summary`."""
+
+    each: Logistic
+    whole: Logistic
+
+
+class Coefficients(msgspec.Struct, frozen=True):
+    """One pair for memories with cosines, one for when every vector is pending or another embedder's."""
+
+    with_vectors: Layers
+    words_only: Layers
+
+
+class Likelihood:
+    def __init__(self, coefficients: Coefficients) -> None:
+        self.coefficients = coefficients
+        self._reader = Reader()
+
+    def probability(self, question: str, found: Sequence[Found], chosen: Sequence[bool] | None = None) -> float:
+        """Calibrated probability that one of the chosen answers; of all of them without `chosen`."""
+        if not found or (chosen is not None and not any(chosen)):
+            return 0.0
+        rows, near = self._reader.features(question, found)
+        layers = self.coefficients.words_only if near is None else self.coefficients.with_vectors
+        each = layers.each.probabilities(rows if near is None else np.hstack([rows, near]))
+        return layers.whole.probability(summary(each, np.array(chosen or [True] * len(found))))
+
+
+class Reader:
+    """Reads a question and what was found for it."""
+
+    def __init__(self) -> None:
+        self.analyser = Analyser()
+        self.function_stems = frozenset(self.analyser.terms(" ".join(FUNCTION_WORDS)))
+
+    def features(self, question: str, found: Sequence[Found]) -> tuple[Floats, Floats | None]:
+        """A row a memory of WORD_FEATURES, and one of VECTOR_FEATURES; None in place of these without any cosine."""
+        asked = _Asked(question[:CHARS_READ], found, self)
+        read = [_Read(one, asked, self) for one in found]
+        rarity = _rarity(asked.stems, read)
+        words = np.array([one.row(rarity) for one in read])
+        known = np.array([one.cosine for one in found if one.cosine is not None])
+        if not len(known):
+            return words, None
+        cosine = np.array([known.min() if one.cosine is None else one.cosine for one in found])
+        relevance = np.array([one.relevance for one in found])
+        # What is embedded begins with who speaks: it is near to every question that names them.
+        spoken = cosine * asked.speaking
+        far = np.maximum(FAR - cosine.max(), 0.0) * np.ones(len(found))
+        return words, np.column_stack([cosine, cosine - known.mean(), relevance - relevance.max(), spoken, far])
+
+
+def summary(each: Floats, chosen: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """Of the memories' own probabilities, as logits: the best of the chosen; that any other of the chosen answers; the
+    best of the chosen less the best of all; the sum over all."""
+    ranked = np.sort(each[chosen])[::-1]
+    best = _logit(ranked[0])
+    return best, _logit(float(1 - np.prod(1 - ranked[1:]))), best - _logit(each.max()), _logit(each.sum())
+
+
+def speaker_of(context: dict[str, object] | None) -> str:
+    return next((str(context[key]) for key in SPEAKER_KEYS if context.get(key)), "") if context else ""
+
+
+class _Asked:
+    """A question: the words in lower case of the names of whom it is about, whether they are among the speakers, the
+    stems of its other telling words, and what it asks for."""
+
+    def __init__(self, text: str, found: Sequence[Found], reader: Reader) -> None:
+        analyser = reader.analyser
+        self.speakers = {name: frozenset(analyser.words(name)) for name in {one.speaker for one in found}}
+        self.persons, self.speaking = self._persons(text, frozenset(analyser.words(text)))
+        self.names = frozenset(analyser.terms(" ".join(self.persons)))
+        self.all_stems = frozenset(analyser.terms(text))
+        self.stems = self.all_stems - self.names - reader.function_stems
+        self.sought = next((place for place, (asks, _) in enumerate(SOUGHT) if asks.search(text)), None)
+
+    def _persons(self, text: str, words: frozenset[str]) -> tuple[frozenset[str], bool]:
+        speaking = frozenset[str]().union(*self.speakers.values())
+        if named := words & (speaking - ASKERS):
+            return named, True
+        if FIRST_PERSON & words and speaking & ASKERS:
+            return speaking & ASKERS, True
+        return frozenset(name.lower() for name in CAPITALISED.findall(text)), False
+
+
+class _Read:
+    """A memory beside a question. Of its sentences those count that tell; `new` are telling words of theirs that the
+    question has not: an answer says something."""
+
+    def __init__(self, found: Found, asked: _Asked, reader: Reader) -> None:
+        text = found.text[:CHARS_READ]
+        self._told = "".join(sentence for sentence in SENTENCE.findall(text) if "?" not in sentence)
+        self._asks = float(text.rstrip().endswith("?"))
+        stems = frozenset(reader.analyser.terms(self._told))
+        self.held = asked.stems & stems
+        self._new = len(stems - asked.all_stems - reader.function_stems)
+        self._theirs = _theirs(asked, asked.speakers[found.speaker], mentioned=not asked.names.isdisjoint(stems))
+        self._asked = asked
+
+    def row(self, rarity: dict[str, float]) -> tuple[float, ...]:
+        asked, theirs = self._asked, self._theirs
+        held = sum(rarity[stem] for stem in self.held) / max(sum(rarity.values()), 1e-9)
+        new = min(self._new, NEW_WORDS) / NEW_WORDS
+        sought = [float(asked.sought == place) for place in range(len(SOUGHT))]
+        holds = asked.sought is not None and SOUGHT[asked.sought][1].search(self._told) is not None
+        own = (held, theirs, held * theirs, float(SPEAKING.search(self._told) is not None), float(holds))
+        about = (float(len(asked.stems)), float(bool(asked.persons)), float(asked.speaking))
+        return (*own, self._asks, held * self._asks, new, held * new, *about, *sought)
+
+
+def _theirs(asked: _Asked, speaker: frozenset[str], *, mentioned: bool) -> float:
+    """1 for the words of the person asked about, or where nobody speaks or that person never does, for a text that
+    names them; between where the question names nobody."""
+    if not asked.persons:
+        return 0.5
+    if asked.speaking and speaker:
+        return 1.0 if speaker & asked.persons else MENTIONED * mentioned
+    return float(mentioned)
+
+
+def _rarity(stems: frozenset[str], read: Sequence[_Read]) -> dict[str, float]:
+    """Inverse document frequency among these memories: what none of them holds is the rarest."""
+    counts = {stem: sum(stem in one.held for one in read) for stem in stems}
+    return {stem: math.log((len(read) + 1) / (count + 0.5)) for stem, count in counts.items()}
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(float(probability), LEAST), 1 - LEAST)
+    return math.log(bounded / (1 - bounded))

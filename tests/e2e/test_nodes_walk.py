@@ -1,0 +1,152 @@
+"""Nodes, stars and stages from the command line and over HTTP, with a daemon as people run it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+import pytest
+from servers.fixtures import node_url  # noqa: F401
+
+from lukhas_sdk.client import LukhasClient
+from lukhas_sdk.contract.base import STAGES
+from lukhas_sdk.errors import NotFound
+from lukhas_sdk.paths import Paths
+
+REGISTER = {
+    "node_id": "custom_analytics_node",
+    "node_type": "cognitive_processor",
+    "capabilities": ["data_analysis", "pattern_recognition"],
+    "constructor_config": {
+        "t4_compliant": True,
+        "instantiation_pattern": "constructor_aware",
+        "dependencies": ["memory_module", "attention_module"],
+    },
+    "constellation_metadata": {"compatible_pillars": ["🧠"], "pipeline_stages": ["attention", "thought"]},
+}
+STAGE_CONFIG = {
+    "memory": {"depth": 3, "emotional_context": True},
+    "attention": {"focus_type": "analytical", "pattern_weights": [0.7, 0.3]},
+    "thought": {"reasoning_mode": "symbolic", "glyph_processing": True},
+    "risk": {"guardian_threshold": 0.15, "ethics_frameworks": ["constitutional", "utilitarian"]},
+    "intent": {"auth_required": True, "lambda_id_verification": True},
+    "action": {"response_type": "cognitive", "output_format": "structured"},
+}
+"""Both as the API reference has them."""
+
+
+def ask(home: Any, method: str, path: str, body: Any = None) -> Any:
+    key = (home.path / "state" / "local.key").read_text().strip()
+    connection = http.client.HTTPConnection("127.0.0.1", int(home.env["LUKHAS_PORT"]), timeout=30)
+    try:
+        connection.request(
+            method, f"/v1{path}", None if body is None else json.dumps(body),
+            {"X-API-Key": key, **({"Content-Type": "application/json"} if body is not None else {})},
+        )  # fmt: skip
+        response = connection.getresponse()
+        tree = json.loads(response.read())
+        assert response.status == 200, tree
+        return tree
+    finally:
+        connection.close()
+
+
+def test_the_references_requests(warm_home: Any) -> None:
+    registered = ask(warm_home, "POST", "/constellation/registry/nodes", REGISTER)
+    assert registered.keys() >= {"registration_id", "status", "validation_results"}
+    assert registered["validation_results"].keys() >= {
+        "t4_compliance", "constructor_validation", "constellation_compatibility",
+    }  # fmt: skip
+    listed = ask(warm_home, "GET", "/constellation/registry/nodes?stage=attention&pillar=consciousness")
+    assert listed.keys() >= {"nodes", "total_count", "registry_health"}
+    for node in listed["nodes"]:
+        assert node.keys() >= {"node_id", "capabilities", "t4_compliant", "availability"}
+    assert "custom_analytics_node" in {node["node_id"] for node in listed["nodes"]}
+    assert ask(warm_home, "DELETE", "/constellation/registry/nodes/custom_analytics_node")["removed"]
+    data: Any = {"input": "Explain quantum entanglement in simple terms"}
+    for stage in STAGES:
+        answer = ask(
+            warm_home,
+            "POST",
+            f"/matriz/stage/{stage}",
+            {"input_data": data, "context": {}, "stage_config": STAGE_CONFIG},
+        )
+        assert answer.keys() >= {
+            "stage_result", "next_stage", "confidence", "processing_time_ms", "constellation_context",
+        }  # fmt: skip
+        assert answer["constellation_context"].keys() >= {"current_state", "node_utilization"}
+        data = answer["stage_result"]
+    status = ask(warm_home, "GET", "/matriz/status")["t4_compliance"]
+    assert status["constructor_aware_instantiation"] == "active"
+    assert "8 nodes" in status["reasons"]["constructor_aware_instantiation"]
+
+
+def test_nodes_from_the_command_line(warm_home: Any, node_url: str) -> None:  # noqa: F811
+    home = warm_home
+    home.run("node", "register", "echo", "--stage", "thought", "--callback", f"{node_url}/good", check=True)
+    rows = [line.split("\t") for line in home.run("node", "list", "--stage", "thought", check=True).stdout.splitlines()]
+    assert [row[:3] for row in rows if row[0] == "echo"] == [["echo", "callback", "active"]]
+    tried = home.run("node", "test", "echo", "What now?", check=True)
+    assert "You asked: What now?" in tried.stdout
+    shown = json.loads(home.run("node", "show", "echo", "--json", check=True).stdout)["data"]
+    assert shown["callback"]["url"] == f"{node_url}/good"
+    assert home.run("node", "register", "echo", "--stage", "thought").returncode == 1  # its id is taken
+    far = home.run("node", "register", "far", "--stage", "thought", "--callback", "http://10.1.2.3:80/x")
+    assert far.returncode == 2
+    assert "not this machine" in far.stderr
+    home.run("node", "register", "bad", "--stage", "thought", "--callback", f"{node_url}/lies", check=True)
+    failed = home.run("node", "test", "bad", "--json")
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["data"]["report"]["status"] == "invalid"
+    spec = json.dumps({**REGISTER, "node_id": "declared"})
+    assert "nothing to run" in home.run("node", "register", "--from", "-", input=spec, check=True).stdout
+    answer = json.loads(home.run("process", "What now?", "--json", check=True).stdout)["data"]
+    assert "echo" in answer["constellation_metadata"]["registry_nodes_utilized"]
+    for name in ("echo", "bad", "declared"):
+        home.run("node", "remove", name, check=True)
+    assert home.run("node", "show", "echo").returncode == 5
+
+
+def test_stars_from_the_command_line(warm_home: Any) -> None:
+    answer = json.loads(warm_home.run("star", "list", "--json", check=True).stdout)["data"]
+    states = {star["name"]: star["status"] for star in answer["stars"]}
+    assert list(states) == ["identity", "memory", "vision", "bio", "dream", "ethics", "guardian", "quantum"]
+    for name in ("identity", "memory", "ethics", "guardian", "quantum"):
+        assert states[name] == "active", answer
+    for star in answer["stars"]:
+        assert (star["reason"] is None) == (star["status"] == "active")
+    assert answer["active_count"] == list(states.values()).count("active")
+    assert "✦ Memory" in answer["constellation_alignment"]
+    assert "Dream" not in answer["constellation_alignment"]
+    assert warm_home.run("star", "test", "ethics").returncode == 0
+    dream = warm_home.run("star", "test", "dream")
+    assert dream.returncode == 1
+    assert "does not dream" in dream.stdout
+
+
+def test_a_stage_takes_what_the_one_before_printed(warm_home: Any) -> None:
+    printed = warm_home.run("stage", "memory", "Where is the ladder?", "--json", check=True).stdout
+    for stage in STAGES[1:]:
+        printed = warm_home.run("stage", stage, "-", "--json", input=printed, check=True).stdout
+    answer = json.loads(printed)["data"]
+    assert answer["next_stage"] is None
+    assert answer["stage_result"]["action"]["memory_fold_created"].startswith("fold_")
+    lacking = warm_home.run("stage", "thought", "Where is the ladder?")
+    assert lacking.returncode == 2
+    assert "input_data.attention" in lacking.stderr
+
+
+def test_the_client_speaks_of_nodes_stars_and_stages(warm_home: Any, node_url: str) -> None:  # noqa: F811
+    root = warm_home.path
+    with LukhasClient(paths=Paths(root / "config", root / "data", root / "state", root / "run")) as client:
+        client.nodes.register("spoken", stages=["thought"], callback=f"{node_url}/good")
+        assert client.nodes.test("spoken").availability == "active"
+        assert "spoken" in {node.node_id for node in client.nodes.list(stage="thought").nodes}
+        assert client.nodes.remove("spoken").removed
+        with pytest.raises(NotFound):
+            client.nodes.show("spoken")
+        assert client.stars.test("memory").status == "active"
+        assert len(client.stars.list().stars) == 8
+        first = client.stage("memory", "Where is the ladder?")
+        assert client.stage(first.next_stage or "action", first.stage_result).step

@@ -1,0 +1,1 @@
+from serving_fixtures import no_blocking  # noqa: F401
