@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.nodes_nouns import NodesNoun, StarsNoun
     from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
     from lukhas_sdk.ops_nouns import OpsNoun, PerfNoun, T4Noun
+    from lukhas_sdk.webhooks_nouns import WebhooksNoun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
@@ -185,6 +186,12 @@ class BaseClient:
         from lukhas_sdk.glyph_nouns import AuditNoun
 
         return AuditNoun(self)
+
+    @property
+    def webhooks(self) -> WebhooksNoun[Self]:
+        from lukhas_sdk.webhooks_nouns import WebhooksNoun
+
+        return WebhooksNoun(self)
 
     @property
     def incidents(self) -> IncidentsNoun[Self]:

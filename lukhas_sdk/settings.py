@@ -192,6 +192,18 @@ class AuditSettings(Section, frozen=True):
     keep_rows: Annotated[int, Meta(ge=1000, description="Envelopes that are kept at most, the newest")] = 1_000_000
 
 
+class WebhooksSettings(Section, frozen=True):
+    allow_loopback: Annotated[
+        Literal["on", "off"], Meta(description="Let webhooks be posted to programs on this machine")
+    ] = "off"
+    timeout_s: Annotated[float, Meta(gt=0, le=120, description="Time a receiver has to answer")] = 10.0
+    attempts: Annotated[int, Meta(ge=1, le=20, description="Times a delivery is tried before it is dead")] = 8
+    retry_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Pause after the first failure; each next one is four times as long")
+    ] = 5.0
+    kept_days: Annotated[int, Meta(ge=1, le=365, description="Days that a delivery is kept after it has ended")] = 7
+
+
 class BudgetsSettings(Section, frozen=True):
     process_p95_ms: Annotated[float, Meta(gt=0, description="95 % of answers to process, without a model, within")] = (
         250.0
@@ -215,6 +227,7 @@ class Settings(Section, frozen=True):
     budgets: BudgetsSettings = BudgetsSettings()
     jobs: JobsSettings = JobsSettings()
     audit: AuditSettings = AuditSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
 
 
 @dataclass(frozen=True)

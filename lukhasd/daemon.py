@@ -56,6 +56,7 @@ from lukhasd.records.audit import Audit
 from lukhasd.records.incidents import Incidents
 from lukhasd.records.metrics import Metrics
 from lukhasd.records.performance_keeper import PerformanceKeeper
+from lukhasd.webhooks import Webhooks
 
 logger = logging.getLogger("lukhasd")
 
@@ -95,8 +96,13 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     bus = Bus(is_known=symbols.is_known)
     audit = await Audit.open(database, bus, settings.audit)
     closing.push_async_callback(audit.close)
+    webhooks = await Webhooks.open(
+        database, bus, settings.webhooks, paths=paths, key_store=settings.identity.key_store, metrics=metrics
+    )
+    closing.push_async_callback(webhooks.close)
     closing.callback(bus.close)
     reporter = Reporter(bus, identity.owner_id)
+    webhooks.told = reporter.webhook_changed
     identity.told = reporter.identity_changed
     embedder = MiniLmEmbedder(threads=settings.memory.embedding_threads)
     log_content, key_store = settings.guardian.log_content, settings.identity.key_store
@@ -195,7 +201,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         bench=PolicyBench(guardian, settings=settings.guardian, policy_dir=paths.policy_dir), allowances=allowances,
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
-        stages=stages, symbols=symbols, audit=audit,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lukhasd.records.audit import Audit
     from lukhasd.records.incidents import Incidents
     from lukhasd.records.metrics import Metrics
+    from lukhasd.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,4 @@ class Parts:
     stages: StageRuns
     symbols: Symbols
     audit: Audit
+    webhooks: Webhooks

@@ -44,6 +44,7 @@ from lukhasd.matriz.batch import Batches
 from lukhasd.parts import Parts
 from lukhasd.records.audit import Audit
 from lukhasd.records.metrics import Metrics
+from lukhasd.webhooks import Webhooks
 
 FORBIDDEN = "forbidden words"
 
@@ -291,6 +292,9 @@ async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> Asy
             symbols = await Symbols.open(database, await asyncio.to_thread(Lexicon.load))
             bus, metrics = Bus(is_known=symbols.is_known), Metrics()
             audit = await Audit.open(database, bus, settings.audit)
+            webhooks = await Webhooks.open(
+                database, bus, settings.webhooks, paths=paths, key_store="file", metrics=metrics
+            )
             tests = {"identity": identity.self_test, "guardian": _fine, "memory": _fine, "consciousness": _fine}
             stars = Stars(tests)
             parts = Parts(
@@ -322,6 +326,7 @@ async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> Asy
                 stages=cast("Any", None),
                 symbols=symbols,
                 audit=audit,
+                webhooks=webhooks,
             )
             server = Server(parts)
             await server.start()
@@ -332,6 +337,7 @@ async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> Asy
             finally:
                 await server.stop()
                 bus.close()
+                await webhooks.close()
                 await audit.close()
                 await asyncio.to_thread(verdict_log.close)
         finally:

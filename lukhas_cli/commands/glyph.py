@@ -63,7 +63,8 @@ def send(
     ttl: Annotated[float, typer.Option(min=0.001, max=86400, metavar="SECONDS", help="Void after so long.")] = 300,
     guardian: Annotated[bool, typer.Option("--guardian", help="Send it only if the guardian lets it pass.")] = False,
 ) -> Outcome:
-    """Publish a token on the bus. Your own streams, and webhooks, get it; what it carries is kept nowhere."""
+    """Publish a token on the bus. Your own streams get it, and your webhooks without what it carries; that is kept
+    nowhere."""
     body = contract.SendRequest(
         _symbol(symbol),
         contract.SentTarget(to, component),

@@ -34,6 +34,7 @@ from lukhas_sdk.contract import (
     transfer,
     truth,
     verdict_log,
+    webhooks,
 )
 from lukhas_sdk.contract.base import AnyOperation
 
@@ -69,4 +70,5 @@ ALL: tuple[AnyOperation, ...] = (
     *t4.OPERATIONS,
     *perf.OPERATIONS,
     *ops.OPERATIONS,
+    *webhooks.OPERATIONS,
 )

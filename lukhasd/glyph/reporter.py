@@ -10,6 +10,7 @@
 | a key was made or ended, a login failed, a password was set | TRUST |
 | an input went through the pipeline | REFLECT |
 | a language model was chosen | CONNECT |
+| a webhook was added, removed, given a new secret; a delivery is given up | CONNECT |
 | a job's state changed | CREATE |
 """
 
@@ -103,6 +104,11 @@ class Reporter:
     def model_chosen(self, models: ModelDirectory) -> None:
         model = models.current()
         self._tell("CONNECT", "models", "directory", "model_chosen", data={"model": model.name if model else None})
+
+    def webhook_changed(self, owner: str, webhook_id: str, what: str) -> None:
+        self._tell(
+            "CONNECT", "webhooks", "deliveries", f"webhook_{what}", owner=owner, data={"webhook_id": webhook_id}
+        )
 
     def job_changed(self, owner: str, job: Job) -> None:
         self._tell(

@@ -153,7 +153,7 @@ class Audit:
             "symbol": [token.symbol for token in tokens],
             "module": [token.source.module for token in tokens],
             "action": [token.payload.action for token in tokens],
-            "envelope": [msgspec.json.encode(_kept(token)).decode() for token in tokens],
+            "envelope": [msgspec.json.encode(kept_token(token)).decode() for token in tokens],
         }
 
     async def _tidy(self) -> None:
@@ -179,7 +179,8 @@ def is_outside(module: str) -> bool:
     return module == EXTERNAL or module.startswith("Λ")
 
 
-def _kept(token: Token) -> KeptToken:
+def kept_token(token: Token) -> KeptToken:
+    """The token without what it carries from outside, and without what a memory may say."""
     outside = is_outside(token.source.module) or is_outside(token.target.module)
     figures = {name: value for name, value in token.payload.data.items() if name not in SENTENCES}
     payload = KeptPayload(token.payload.action, None if outside else figures)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOUNS = (
     "memory", "guardian", "identity", "glyph", "constellation", "consciousness", "models", "records", "matriz",
-    "database", "jobs",
+    "database", "jobs", "webhooks",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
         ("lukhas_cli", ("lukhasd", "duckdb", "aiohttp")),
         ("lukhasd", ("lukhas_cli", "typer", "rich")),
         *((f"lukhasd/{noun}", ("lukhasd.api",)) for noun in NOUNS),
-        *((f"lukhasd/{noun}", ("aiohttp",)) for noun in NOUNS if noun != "models"),
+        *((f"lukhasd/{noun}", ("aiohttp",)) for noun in NOUNS if noun not in ("models", "webhooks")),
         *((f"lukhasd/{noun}", ("lukhasd.matriz",)) for noun in NOUNS if noun != "matriz"),
         ("lukhasd/database", ("lukhasd.memory", "lukhasd.identity", "lukhasd.guardian", "lukhasd.models")),
     ],

@@ -37,6 +37,7 @@ from lukhasd.api.routes import (
     transfer,
     truth,
     verdict_log,
+    webhooks,
 )
 
 TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
@@ -70,4 +71,5 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     t4.HANDLERS,
     perf.HANDLERS,
     ops.HANDLERS,
+    webhooks.HANDLERS,
 )

@@ -63,6 +63,7 @@ async def remove(
     await parts.identity.shut_out(person)
     await parts.jobs.halt(person.identity_id)
     await parts.nodes.remove_all(person.identity_id)
+    await parts.webhooks.remove_all(person.identity_id)
     forgotten = await parts.forgetting.forget_owner(person.identity_id)
     await parts.identity.remove(person)
     return contract.IdentityRemoveResponse(person.lambda_id, True, forgotten)
