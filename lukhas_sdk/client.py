@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, StatusResponse
+    from lukhas_sdk.feedback_nouns import FeedbackNoun
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
     from lukhas_sdk.jobs_nouns import JobsNoun
@@ -198,6 +199,12 @@ class BaseClient:
         from lukhas_sdk.guardian_nouns import IncidentsNoun
 
         return IncidentsNoun(self)
+
+    @property
+    def feedback(self) -> FeedbackNoun[Self]:
+        from lukhas_sdk.feedback_nouns import FeedbackNoun
+
+        return FeedbackNoun(self)
 
     @verb
     def sessions(self, *, limit: int = 20, cursor: str | None = None) -> SessionListResponse:

@@ -53,6 +53,7 @@ from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
 from lukhasd.records import log
 from lukhasd.records.audit import Audit
+from lukhasd.records.feedback import FeedbackStore
 from lukhasd.records.incidents import Incidents
 from lukhasd.records.metrics import Metrics
 from lukhasd.records.performance_keeper import PerformanceKeeper
@@ -172,6 +173,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     nodes = NodeRegistry(database, guardian, stars, plugins=settings.constellation.plugins)
     closing.callback(nodes.close)
     closing.push_async_callback(awareness.close)
+    feedback = FeedbackStore(database, guardian)
     pipeline = Pipeline(
         memory=memory,
         embedder=embedder,
@@ -184,6 +186,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         metrics=metrics,
         awareness=awareness,
         nodes=nodes,
+        feedback=feedback,
         settings=settings.matriz,
     )
     pipeline.told = reporter.processed
@@ -201,7 +204,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         bench=PolicyBench(guardian, settings=settings.guardian, policy_dir=paths.policy_dir), allowances=allowances,
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
-        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
     )  # fmt: skip
 
 

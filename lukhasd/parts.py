@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory
     from lukhasd.records.audit import Audit
+    from lukhasd.records.feedback import FeedbackStore
     from lukhasd.records.incidents import Incidents
     from lukhasd.records.metrics import Metrics
     from lukhasd.webhooks import Webhooks
@@ -68,3 +69,4 @@ class Parts:
     symbols: Symbols
     audit: Audit
     webhooks: Webhooks
+    feedback: FeedbackStore

@@ -327,6 +327,7 @@ async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> Asy
                 symbols=symbols,
                 audit=audit,
                 webhooks=webhooks,
+                feedback=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

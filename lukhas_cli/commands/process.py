@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from lukhas_cli.outcome import Outcome, Streamed
 from lukhas_cli.render.progress import staging
 from lukhas_cli.render.screen import Screen
 from lukhas_cli.render.trace import show_answer, show_grounds
+from lukhas_sdk.contract.feedback import DetailLevel, ResponseStyle
 from lukhas_sdk.contract.matriz import (
     PROCESS,
     STAGES,
@@ -61,12 +62,11 @@ def process(
         str | None, typer.Option(metavar="ID", help="The interaction that this one follows up on.")
     ] = None,
     style: Annotated[
-        Literal["plain", "educational", "conversational", "concise", "technical"],
-        typer.Option(help="How the response is written."),
-    ] = "plain",
+        ResponseStyle | None, typer.Option(help="How the response is written; else as lukhas feedback style says.")
+    ] = None,
     detail: Annotated[
-        Literal["brief", "moderate", "detailed"], typer.Option(help="How much the response may hold.")
-    ] = "moderate",
+        DetailLevel | None, typer.Option(help="How much the response may hold; else as lukhas feedback style says.")
+    ] = None,
     verify_intent: Annotated[
         bool,
         typer.Option(

@@ -81,6 +81,14 @@ def _show_foot(screen: Screen, answer: ProcessResponse) -> None:
     ]
     screen.console.print()
     screen.text(" · ".join(parts), style="dim")
+    style = facts.style
+    if style is None:
+        return
+    for value, origin in (
+        (style.response_style, style.response_style_from), (style.detail_level, style.detail_level_from)
+    ):  # fmt: skip
+        if origin.source in ("feedback", "set"):
+            screen.text(f"{value}: {origin.why}; lukhas feedback style", style="dim")
 
 
 def _confidence(row: TraceRow) -> str:

@@ -23,6 +23,7 @@ from lukhas_sdk.contract.base import (
 )  # fmt: skip
 from lukhas_sdk.contract.base import STAGES as STAGES
 from lukhas_sdk.contract.base import StageName as StageName
+from lukhas_sdk.contract.feedback import DetailLevel, ResponseStyle, Style
 from lukhas_sdk.contract.guardian import Decision
 from lukhas_sdk.contract.nodes import NodeReport
 from lukhas_sdk.contract.thought import CandidateDraft, Collapse, Statement
@@ -32,11 +33,22 @@ Intent = Literal["ask", "remember", "act", "create", "chat"]
 
 
 class Preferences(Request, frozen=True):
-    response_style: Literal["plain", "educational", "conversational", "concise", "technical"] = "plain"
+    """What is null is as the caller's feedback has it (see `GET /feedback/style`), or else plain and moderate. A stage
+    run by itself knows of no feedback."""
+
+    response_style: ResponseStyle | None = None
     """How a language model is asked to write; without one: `concise` and `technical` give the quotations alone,
     the others introduce them."""
-    detail_level: Literal["brief", "moderate", "detailed"] = "moderate"
+    detail_level: DetailLevel | None = None
     """How many quotations an answer may hold (1, 3, 6), or how long a model may write."""
+
+    @property
+    def style(self) -> ResponseStyle:
+        return self.response_style or "plain"
+
+    @property
+    def detail(self) -> DetailLevel:
+        return self.detail_level or "moderate"
 
 
 class Context(Request, frozen=True):
@@ -151,6 +163,8 @@ class InteractionMetadata(Response, frozen=True):
     """What the caller has to see to where the decision is CONDITIONAL; each names the input or the response."""
     attention_distribution: list[AttentionShare]
     reasons: Reasons = {}
+    style: Style | None = None
+    """How the response was to be written, and who said so; null in an answer that an earlier version kept."""
 
 
 class ConstellationMetadata(Response, frozen=True):

@@ -8,6 +8,7 @@ from lukhas_sdk.contract import (
     batch,
     consciousness,
     embedder,
+    feedback,
     folds,
     forgetting,
     glyph,
@@ -71,4 +72,5 @@ ALL: tuple[AnyOperation, ...] = (
     *perf.OPERATIONS,
     *ops.OPERATIONS,
     *webhooks.OPERATIONS,
+    *feedback.OPERATIONS,
 )

@@ -60,7 +60,7 @@ class Drafter:
         base = grounded.TEMPERATURE[options.thought_mode]
         temperatures = [min(base + TEMPERATURE_STEP * n, HIGHEST_TEMPERATURE) for n in range(options.candidates)]
         asking = [
-            _Asked(model, messages, grounded.LENGTH[preferences.detail_level][1], temperature, timeout_s)
+            _Asked(model, messages, grounded.LENGTH[preferences.detail][1], temperature, timeout_s)
             for temperature in temperatures
         ]
         held_back = f"; {withheld} held back because they give orders" if withheld else ""

@@ -42,6 +42,7 @@ from lukhasd.memory.words import Analyser
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import Embedder
 from lukhasd.records.compliance import compliance
+from lukhasd.records.feedback import FeedbackStore, in_force
 from lukhasd.records.metrics import Metrics
 
 
@@ -139,6 +140,7 @@ class Pipeline:
         metrics: Metrics,
         awareness: AwarenessKeeper,
         nodes: NodeRegistry,
+        feedback: FeedbackStore,
         settings: MatrizSettings,
     ) -> None:
         self._memory = memory
@@ -150,6 +152,7 @@ class Pipeline:
         self._metrics = metrics
         self._awareness = awareness
         self._nodes = nodes
+        self._feedback = feedback
         self.told: Callable[[str, str | None, ProcessResponse], None] = lambda owner, session_id, response: None
         """Given the caller's identity, the session and each answer."""
         self._settings = settings
@@ -185,6 +188,8 @@ class Pipeline:
         intent.authorise(caller, request)
         pillars = await self._pillars(request.constellation_config)
         previous = await self.previous(caller, request)
+        felt = await self._feedback.standing(caller.identity_id)
+        request, style = in_force(request, felt.style)
         options = request.pipeline_options
         judging = asyncio.ensure_future(risk.judge_input(caller, request, guardian=self._guardian))
         try:
@@ -262,6 +267,7 @@ class Pipeline:
                 guardian_decision=judgement.decision,
                 guardian_conditions=list(judgement.conditions),
                 attention_distribution=focus.distribution(),
+                style=style,
                 reasons=reasons,
             ),
             matriz_pipeline_trace=trace.rows,

@@ -30,6 +30,8 @@ class Quotations:
     """Of jobs: the job and the item's number."""
     requests: tuple[str, ...]
     """Jobs that were asked it."""
+    feedback: tuple[str, ...]
+    """On these interactions, or whose comment repeats it."""
     short: tuple[str, ...]
     """Texts too short to be known again within another: they are where they are all that was said."""
 
@@ -74,6 +76,7 @@ def find(cursor: Cursor, owner: str, memory_id: str, said: Sequence[str], short:
         quarantined=_holding(cursor, "memory_quarantine", "quarantine_id", "request || shown", owner, escaped),
         searches=_holding(cursor, "saved_searches", "name", "name || request", owner, escaped),
         results=tuple((job_id, number) for job_id, number in results),
+        feedback=_feedback(cursor, owner, [name for (name,) in interactions], said),
         requests=_holding(cursor, "jobs", "job_id", "request", owner, escaped),
         short=tuple(short),
     )
@@ -85,13 +88,20 @@ def _holding(cursor: Cursor, table: str, key: str, text: str, owner: str, forms:
     return tuple(name for (name,) in cursor.execute(sql, [owner, *forms]).fetchall())
 
 
+def _feedback(cursor: Cursor, owner: str, interactions: list[str], said: Sequence[str]) -> tuple[str, ...]:
+    repeats = " OR ".join(["contains(comment, ?)"] * len(said)) or "false"
+    sql = f"SELECT feedback_id FROM feedback WHERE owner = ? AND (list_contains(?, interaction_id) OR {repeats})"  # noqa: S608
+    return tuple(name for (name,) in cursor.execute(sql, [owner, interactions, *said]).fetchall())
+
+
 def _forms(passage: str) -> set[str]:
     """As it stands in a text, and in JSON."""
     return {passage, msgspec.json.encode(passage).decode()[1:-1]}
 
 
 def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: Sequence[str]) -> None:
-    """An answer that cites the memory goes whole; elsewhere its passages go. Folds lose it as a parent; what the
+    """An answer that cites the memory goes whole; elsewhere its passages go. So does feedback on such an answer, and a
+    comment that repeats it. Folds lose it as a parent; what the
     quarantine or a kept search says of it goes whole, and so does a job's result; a job that may go on is asked without
     its passages."""
     for interaction_id in found.interactions:
@@ -105,6 +115,8 @@ def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: S
             [_without(asked, said, found.short), response, json.dumps([name for name in names if name != memory_id]),
              interaction_id],
         )  # fmt: skip
+    for name in found.feedback:
+        cursor.execute("DELETE FROM feedback WHERE owner = ? AND feedback_id = ?", [owner, name])
     unlink(cursor, owner, memory_id)
     for key, table, names in (
         ("quarantine_id", "memory_quarantine", found.quarantined),

@@ -12,6 +12,7 @@ from lukhasd.api.routes import (
     batch,
     consciousness,
     embedder,
+    feedback,
     folds,
     forgetting,
     glyph,
@@ -72,4 +73,5 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     perf.HANDLERS,
     ops.HANDLERS,
     webhooks.HANDLERS,
+    feedback.HANDLERS,
 )

@@ -105,7 +105,7 @@ class Thinker:
 
     async def extract(self, request: ProcessRequest, recollection: Recollection, focus: Focus) -> Draft:
         """A draft in quotations, whether or not a model is configured."""
-        limit = QUOTES[request.context.preferences.detail_level]
+        limit = QUOTES[request.context.preferences.detail]
         count = request.pipeline_options.candidates
         pool = await asyncio.to_thread(
             self._quote, recollection.query, focus, limit=limit if count == 1 else len(focus.kept)
@@ -140,7 +140,7 @@ class Thinker:
         mode = request.pipeline_options.thought_mode
         probability = self.confidence.probability(recollection.query, focus.kept, quotes)
         answers = probability >= ANSWERS_FROM
-        introduction = INTRODUCTION[request.context.preferences.response_style]
+        introduction = INTRODUCTION[request.context.preferences.style]
         if not answers:
             unlikely = probability < MAY_ANSWER_FROM
             quotes = quotes[:1] if unlikely else quotes
