@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import msgspec
@@ -42,10 +43,46 @@ Result = TypeVar("Result")
 LONGEST_WAIT_S = 60.0
 PASSING = (429, 503)
 """Statuses that pass by themselves: too many requests, no daemon."""
+NOUNS = {
+    "memory": ("nouns", "MemoryNoun"),
+    "model": ("models_nouns", "ModelNoun"),
+    "embedder": ("nouns", "EmbedderNoun"),
+    "guardian": ("guardian_nouns", "GuardianNoun"),
+    "jobs": ("jobs_nouns", "JobsNoun"),
+    "nodes": ("nodes_nouns", "NodesNoun"),
+    "stars": ("nodes_nouns", "StarsNoun"),
+    "glyph": ("glyph_nouns", "GlyphNoun"),
+    "audit": ("glyph_nouns", "AuditNoun"),
+    "incidents": ("guardian_nouns", "IncidentsNoun"),
+    "consciousness": ("consciousness_nouns", "ConsciousnessNoun"),
+    "t4": ("ops_nouns", "T4Noun"),
+    "perf": ("ops_nouns", "PerfNoun"),
+    "ops": ("ops_nouns", "OpsNoun"),
+    "feedback": ("feedback_nouns", "FeedbackNoun"),
+    "webhooks": ("webhooks_nouns", "WebhooksNoun"),
+}
+"""What hangs off a client: the module and the class of each noun."""
 
 
 class BaseClient:
     """What both clients share: where the daemon is, the key, what a request is made of, and the verbs."""
+
+    memory: MemoryNoun[Self]
+    model: ModelNoun[Self]
+    embedder: EmbedderNoun[Self]
+    guardian: GuardianNoun[Self]
+    jobs: JobsNoun[Self]
+    nodes: NodesNoun[Self]
+    stars: StarsNoun[Self]
+    glyph: GlyphNoun[Self]
+    audit: AuditNoun[Self]
+    incidents: IncidentsNoun[Self]
+    consciousness: ConsciousnessNoun[Self]
+    t4: T4Noun[Self]
+    perf: PerfNoun[Self]
+    ops: OpsNoun[Self]
+    feedback: FeedbackNoun[Self]
+    webhooks: WebhooksNoun[Self]
 
     def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
         self.paths = paths or resolve_paths()
@@ -57,6 +94,17 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._target)!r})"
+
+    if not TYPE_CHECKING:  # it would make every name one that a client has
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in NOUNS:
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
+            module, noun = NOUNS[name]
+            return getattr(import_module(f"lukhas_sdk.{module}"), noun)(self)
+
+    def __dir__(self) -> Iterator[str]:
+        yield from (*super().__dir__(), *NOUNS)
 
     @verb
     def process(
@@ -134,78 +182,6 @@ class BaseClient:
 
         return cast("LukhasClient", self).call(STATUS)
 
-    @property
-    def memory(self) -> MemoryNoun[Self]:
-        from lukhas_sdk.nouns import MemoryNoun
-
-        return MemoryNoun(self)
-
-    @property
-    def model(self) -> ModelNoun[Self]:
-        from lukhas_sdk.models_nouns import ModelNoun
-
-        return ModelNoun(self)
-
-    @property
-    def embedder(self) -> EmbedderNoun[Self]:
-        from lukhas_sdk.nouns import EmbedderNoun
-
-        return EmbedderNoun(self)
-
-    @property
-    def guardian(self) -> GuardianNoun[Self]:
-        from lukhas_sdk.guardian_nouns import GuardianNoun
-
-        return GuardianNoun(self)
-
-    @property
-    def jobs(self) -> JobsNoun[Self]:
-        from lukhas_sdk.jobs_nouns import JobsNoun
-
-        return JobsNoun(self)
-
-    @property
-    def nodes(self) -> NodesNoun[Self]:
-        from lukhas_sdk.nodes_nouns import NodesNoun
-
-        return NodesNoun(self)
-
-    @property
-    def stars(self) -> StarsNoun[Self]:
-        from lukhas_sdk.nodes_nouns import StarsNoun
-
-        return StarsNoun(self)
-
-    @property
-    def glyph(self) -> GlyphNoun[Self]:
-        from lukhas_sdk.glyph_nouns import GlyphNoun
-
-        return GlyphNoun(self)
-
-    @property
-    def audit(self) -> AuditNoun[Self]:
-        from lukhas_sdk.glyph_nouns import AuditNoun
-
-        return AuditNoun(self)
-
-    @property
-    def webhooks(self) -> WebhooksNoun[Self]:
-        from lukhas_sdk.webhooks_nouns import WebhooksNoun
-
-        return WebhooksNoun(self)
-
-    @property
-    def incidents(self) -> IncidentsNoun[Self]:
-        from lukhas_sdk.guardian_nouns import IncidentsNoun
-
-        return IncidentsNoun(self)
-
-    @property
-    def feedback(self) -> FeedbackNoun[Self]:
-        from lukhas_sdk.feedback_nouns import FeedbackNoun
-
-        return FeedbackNoun(self)
-
     @verb
     def sessions(self, *, limit: int = 20, cursor: str | None = None) -> SessionListResponse:
         """Conversations, the one that was used last first."""
@@ -221,30 +197,6 @@ class BaseClient:
         from lukhas_sdk.contract.interactions import INTERACTIONS, InteractionListParams
 
         return cast("LukhasClient", self).call(INTERACTIONS, params=InteractionListParams(session_id, limit, cursor))
-
-    @property
-    def consciousness(self) -> ConsciousnessNoun[Self]:
-        from lukhas_sdk.consciousness_nouns import ConsciousnessNoun
-
-        return ConsciousnessNoun(self)
-
-    @property
-    def t4(self) -> T4Noun[Self]:
-        from lukhas_sdk.ops_nouns import T4Noun
-
-        return T4Noun(self)
-
-    @property
-    def perf(self) -> PerfNoun[Self]:
-        from lukhas_sdk.ops_nouns import PerfNoun
-
-        return PerfNoun(self)
-
-    @property
-    def ops(self) -> OpsNoun[Self]:
-        from lukhas_sdk.ops_nouns import OpsNoun
-
-        return OpsNoun(self)
 
     def _request(
         self, operation: Operation[Any, Any, Any], params: Any, body: Any

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from time import perf_counter
 
@@ -36,9 +35,10 @@ from lukhasd.guardian.detectors.text import TextDetector
 from lukhasd.guardian.detectors.trained import doubted, folded, found
 from lukhasd.guardian.findings import Detector, Match, Subject
 from lukhasd.guardian.keeper import Keeper, Turn
+from lukhasd.guardian.measured import Measured, finding, load_measured
 from lukhasd.guardian.normalise import unfold
 from lukhasd.guardian.pack_tests import compare
-from lukhasd.guardian.policy import Pack, Policy, Rule, Test, load_policy
+from lukhasd.guardian.policy import Pack, Policy, Test, load_policy
 from lukhasd.guardian.profiles import Thresholds, load_profiles
 from lukhasd.guardian.quoting import quote
 from lukhasd.guardian.second_judge import AT_ONCE, Case, SecondJudge, second_opinion, settled
@@ -50,8 +50,6 @@ log = logging.getLogger(__name__)
 
 WORKERS = 2
 TEST_BUDGET_S = 10.0
-MIN_SAMPLES = 20
-"""A rule's precision is stated from this many samples on."""
 SELF_TESTS: tuple[tuple[GuardianAction, bool], ...] = (
     (GuardianAction("shell_command", "rm -rf /"), True),
     (GuardianAction("shell_command", "sudo sh -c 'rm -rf /*'"), True),
@@ -70,18 +68,6 @@ class Unjudgeable(Exception):
     """The content cannot be judged; the message says why."""
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """How often a rule fired on labelled data, and how often what it fired on was harmful."""
-
-    fired: int
-    harmful: int
-
-    @property
-    def precision(self) -> float | None:
-        """Posterior mean under Jeffreys' prior Beta(½, ½), from `MIN_SAMPLES` on."""
-        return (self.harmful + 0.5) / (self.fired + 1.0) if self.fired >= MIN_SAMPLES else None
-
-
 class Guardian:
     """Policy, detectors and a small pool of threads. Safe to use from any thread; make one with `open`."""
 
@@ -91,7 +77,7 @@ class Guardian:
         settings: GuardianSettings,
         policy: Policy,
         detectors: tuple[Detector, ...],
-        measured: dict[str, Measured],
+        measured: Mapping[str, Measured],
         metrics: Metrics,
         shelf: Shelf | None = None,
         keeper: Keeper | None = None,
@@ -147,12 +133,11 @@ class Guardian:
         judge_key: str | None = None,
     ) -> Guardian:
         """One that judges by `policy`, whose tests were not run."""
-        raw = (resources.files("lukhasd.guardian") / "packs" / "measured.json").read_bytes()
         return cls(
             settings=settings,
             policy=policy,
             detectors=(ShellDetector(policy), TextDetector(policy), IntentDetector(policy)),
-            measured=msgspec.json.decode(raw, type=dict[str, Measured]),
+            measured=load_measured(),
             metrics=metrics,
             shelf=shelf,
             keeper=keeper,
@@ -285,7 +270,7 @@ class Guardian:
         level = level or stricter(self._settings.ethics_level, request.ethics_level)
 
         def decided(some: list[Match]) -> tuple[list[Finding], Judgement]:
-            findings = [self._finding(match) for match in some]
+            findings = [finding(match, self._measured) for match in some]
             return findings, judge(
                 some,
                 findings,
@@ -345,33 +330,6 @@ class Guardian:
         return self._shelf.take().assess(
             subject, explain_from={column: limits.review for column, limits in thresholds.items()}
         )
-
-    def _finding(self, match: Match) -> Finding:
-        # What labels there are on commands take every line of a manual for harmless, `mkfs` and `rm -rf /` too.
-        measured = None if match.rule.shell else self._measured.get(match.rule.name)
-        probability = match.probability
-        if probability is None and measured and match.severity == match.rule.severity:
-            probability = measured.precision or self._pooled(match.rule)
-        return Finding(
-            rule=match.rule.name,
-            category=match.category or match.rule.category,
-            text=match.rule.text,
-            framework=match.rule.framework,
-            severity=match.severity,
-            start=match.start,
-            end=match.end,
-            excerpt=match.excerpt,
-            found_in=match.found_in,
-            probability=probability,
-            threshold=match.threshold,
-            detector="shell" if match.rule.shell else match.detector,
-        )
-
-    def _pooled(self, rule: Rule) -> float | None:
-        """The precision of all rules of its pack together, where it fired too seldom for one of its own."""
-        pack = rule.name.split(".")[0]
-        alike = [one for name, one in self._measured.items() if name.split(".")[0] == pack]
-        return Measured(sum(one.fired for one in alike), sum(one.harmful for one in alike)).precision
 
     def _overrun(self) -> str:
         return f"no verdict within {self._settings.budget_ms} ms (guardian.budget_ms)"

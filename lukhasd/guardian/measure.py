@@ -22,7 +22,8 @@ import msgspec
 
 from lukhas_sdk.contract.guardian import ActionType, GuardianAction
 from lukhas_sdk.settings import GuardianSettings
-from lukhasd.guardian.guardian import Guardian, Measured
+from lukhasd.guardian.guardian import Guardian
+from lukhasd.guardian.measured import Measured
 from lukhasd.guardian.policy import Rule
 from lukhasd.records.metrics import Metrics
 

@@ -21,8 +21,9 @@ from typing import Any
 import aiohttp
 
 from lukhas_sdk.errors import ValidationError
+from lukhasd.models.chat_wire import Failure, Progress
 from lukhasd.models.language import Completion, Message, ModelError
-from lukhasd.models.openai_compatible import Address, Failure, OpenAICompatible, Progress
+from lukhasd.models.openai_compatible import Address, OpenAICompatible
 
 EMBEDDED = "embedded"
 CHILD = Path(__file__).with_name("llama_child.py")

@@ -8,25 +8,30 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import msgspec
 
 from lukhasd.models import json_schema
+from lukhasd.models.chat_wire import (
+    Event,
+    Failure,
+    Models,
+    Progress,
+    parse,
+    read_lines,
+    read_refusal,
+    read_whole,
+    shorten,
+)
 from lukhasd.models.circuit import Circuit
-from lukhasd.models.language import Completion, ErrorKind, Message, ModelError, SchemaError
+from lukhasd.models.language import Completion, Message, ModelError, SchemaError
 
-Kind = TypeVar("Kind")
-
-ANSWER_LIMIT_BYTES = 2_000_000
-LINE_LIMIT_BYTES = 256_000
-REASON_LIMIT_BYTES = 2_000
 RETRIES = 2
 BACKOFF_S = 0.2
 """Before the first retry; twice as long before the second. Up to half of it is taken off by chance, so that several
 that failed together do not come back together."""
-PASSING_STATUSES = (429, 502, 503, 504)
 REFUSALS = {
     "stream_options": "stream_options",
     "response_format": "response_format",
@@ -36,101 +41,11 @@ REFUSALS = {
 """Fields that some servers do not take, and what their refusal then speaks of."""
 
 
-class Failure(ModelError):
-    """`passes`: it may be gone in a moment, `wait_s` being when the server says so; `counts`: the server is unwell."""
-
-    def __init__(
-        self,
-        kind: ErrorKind,
-        message: str,
-        *,
-        status: int | None = None,
-        passes: bool = False,
-        wait_s: float | None = None,
-        counts: bool = True,
-    ) -> None:
-        super().__init__(kind, message)
-        self.status = status
-        self.passes = passes
-        self.wait_s = wait_s
-        self.counts = counts
-
-
 @dataclass(frozen=True)
 class Address:
     base_url: str
     """Up to and with its version, as http://127.0.0.1:11434/v1."""
     api_key: str | None = field(repr=False)
-
-
-class _Content(msgspec.Struct, frozen=True):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct, frozen=True):
-    delta: _Content | None = None
-    message: _Content | None = None
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Event(msgspec.Struct, frozen=True):
-    """A stream's event, or a whole answer."""
-
-    choices: list[_Choice] = []
-    usage: Any = None
-    error: Any = None
-
-
-class _Model(msgspec.Struct, frozen=True):
-    id: str
-
-
-class _Models(msgspec.Struct, frozen=True):
-    data: list[_Model]
-
-
-@dataclass
-class Progress:
-    """What has come of an answer so far."""
-
-    started: float
-    on_text: Callable[[str], None] | None
-    pieces: list[str] = field(default_factory=list)
-    first_token_ms: float | None = None
-    usage: _Usage = field(default_factory=_Usage)
-    cut_off: bool = False
-
-    def add(self, event: _Event) -> None:
-        if event.error is not None:
-            raise Failure("refused", f"the model server says: {_shorten(str(event.error))}")
-        self.usage = _usage(event.usage) or self.usage
-        choice = event.choices[0] if event.choices else _Choice()
-        self.cut_off |= choice.finish_reason == "length"
-        content = (choice.delta or choice.message or _Content()).content
-        piece = (content or "") if self.pieces else (content or "").lstrip()
-        if not piece:
-            return
-        if "\x00" in piece or "\ufffd" in piece:
-            raise Failure("unusable", "the model answered with bytes that are not text")
-        if self.first_token_ms is None:
-            self.first_token_ms = (perf_counter() - self.started) * 1000
-        self.pieces.append(piece)
-        if self.on_text is not None:
-            self.on_text(piece)
-
-    def completion(self, name: str) -> Completion:
-        text = "".join(self.pieces).rstrip()
-        if not text or self.first_token_ms is None:
-            raise Failure("unusable", f"{name} answered without any text", counts=False)
-        total_ms = (perf_counter() - self.started) * 1000
-        return Completion(
-            text, name, self.first_token_ms, total_ms, self.usage.prompt_tokens, self.usage.completion_tokens
-        )
 
 
 class OpenAICompatible:
@@ -184,7 +99,7 @@ class OpenAICompatible:
             async with asyncio.timeout(timeout_s):
                 address = await self._address()
                 async with self._request(address, "GET", "/models", None) as response:
-                    return [row.id for row in _parse(await _read(response), _Models).data]
+                    return [row.id for row in parse(await read_whole(response), Models).data]
         except TimeoutError as error:
             raise Failure("timeout", f"{self.base_url} did not answer within {timeout_s:g} s") from error
 
@@ -192,8 +107,7 @@ class OpenAICompatible:
         return Address(self.base_url, self._api_key)
 
     def _lateness(self, answer: Progress, timeout_s: float) -> str:
-        written = sum(len(piece) for piece in answer.pieces)
-        how = f"had not finished after {written} characters" if written else "had not begun to answer"
+        how = f"had not finished after {answer.written} characters" if answer.pieces else "had not begun to answer"
         return f"{self.base_url} {how} within {timeout_s:g} s"
 
     async def _complete_held(
@@ -249,22 +163,21 @@ class OpenAICompatible:
         async with self._request(address, "POST", "/chat/completions", body) as response:
             try:
                 if "event-stream" not in response.headers.get("Content-Type", ""):
-                    answer.add(_parse(await _read(response), _Event))
+                    answer.add(parse(await read_whole(response), Event))
                     return
-                async for line in _lines(response):
+                async for line in read_lines(response):
                     if line == b"data: [DONE]":
                         return
                     if line.startswith(b"data:"):
-                        answer.add(_parse(line[5:], _Event))
+                        answer.add(parse(line[5:], Event))
             except (aiohttp.ClientError, OSError) as error:
                 raise self._broken(error, answer) from error
 
     def _broken(self, error: Exception, answer: Progress) -> Failure:
         why = str(error) or type(error).__name__
-        written = sum(len(piece) for piece in answer.pieces)
         reset = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError)
-        after = f" after {written} characters" if written else ""
-        return Failure("unusable", f"{self.base_url} broke off{after}: {why}", passes=reset and not written)
+        after = f" after {answer.written} characters" if answer.pieces else ""
+        return Failure("unusable", f"{self.base_url} broke off{after}: {why}", passes=reset and not answer.pieces)
 
     @asynccontextmanager
     async def _request(
@@ -283,13 +196,13 @@ class OpenAICompatible:
             except aiohttp.ClientConnectorError as error:
                 refused = isinstance(error.os_error, ConnectionRefusedError | ConnectionResetError)
                 said = f"nothing answers at {self.base_url}" if refused else f"{self.base_url} cannot be reached"
-                why = "" if refused else f": {_shorten(str(error.os_error))}"
+                why = "" if refused else f": {shorten(str(error.os_error))}"
                 raise Failure("unreachable", said + why, passes=refused) from error
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise self._broken(error, Progress(0.0, None)) from error
             async with response:
                 if response.status != 200:
-                    raise await _refusal(f"{self.base_url}{path}", response)
+                    raise await read_refusal(f"{self.base_url}{path}", response)
                 yield response
 
 
@@ -341,64 +254,5 @@ def _refused_field(failure: Failure, refused: set[str]) -> str | None:
     return None
 
 
-async def _refusal(where: str, response: aiohttp.ClientResponse) -> Failure:
-    try:
-        content = await response.content.read(REASON_LIMIT_BYTES)
-    except (aiohttp.ClientError, OSError):
-        content = b""
-    why = _shorten(content.decode("utf-8", "replace")) or "no reason given"
-    status, passes = response.status, response.status in PASSING_STATUSES
-    wait_s: float | None = None
-    told = response.headers.get("Retry-After", "")
-    if passes and told.isascii() and told.isdigit():
-        wait_s = float(told[:6])
-        why += f" (ask again in {wait_s:g} s)"
-    return Failure(
-        "refused", f"{where} answered {status}: {why}", status=status, passes=passes, wait_s=wait_s, counts=passes
-    )
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    rest, size_bytes = b"", 0
-    async for piece in response.content.iter_any():
-        size_bytes += len(piece)
-        *lines, rest = (rest + piece).split(b"\n")
-        if size_bytes > ANSWER_LIMIT_BYTES or len(rest) > LINE_LIMIT_BYTES:
-            raise Failure("unusable", f"the model server sent more than {ANSWER_LIMIT_BYTES} bytes, or no line's end")
-        for line in lines:
-            yield line.strip()
-    yield rest.strip()
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for piece in response.content.iter_any():
-        content += piece
-        if len(content) > ANSWER_LIMIT_BYTES:
-            raise Failure("unusable", f"the model server sent more than {ANSWER_LIMIT_BYTES} bytes")
-    return bytes(content)
-
-
-def _parse(content: bytes, kind: type[Kind]) -> Kind:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.ValidationError as error:
-        raise Failure("unusable", f"the model server sent JSON of another shape: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise Failure("unusable", "the model server sent something that is not JSON") from error
-
-
-def _usage(told: Any) -> _Usage | None:
-    """None where the server counts no tokens, or in a way of its own."""
-    try:
-        return msgspec.convert(told, _Usage)
-    except msgspec.ValidationError:
-        return None
-
-
 def _sum(first: int | None, second: int | None) -> int | None:
     return None if first is None or second is None else first + second
-
-
-def _shorten(text: str) -> str:
-    return " ".join(text.split())[:300]
