@@ -106,9 +106,7 @@ class Reporter:
         self._tell("CONNECT", "models", "directory", "model_chosen", data={"model": model.name if model else None})
 
     def webhook_changed(self, owner: str, webhook_id: str, what: str) -> None:
-        self._tell(
-            "CONNECT", "webhooks", "deliveries", f"webhook_{what}", owner=owner, data={"webhook_id": webhook_id}
-        )
+        self._tell("CONNECT", "webhooks", "deliveries", f"webhook_{what}", owner=owner, data={"webhook_id": webhook_id})
 
     def job_changed(self, owner: str, job: Job) -> None:
         self._tell(
