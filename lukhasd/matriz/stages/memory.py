@@ -23,7 +23,7 @@ WAIT_S = 2.0
 """So many pending vectors are waited for, so long: what was just imported is then found by meaning too."""
 LEANS_ON_BEFORE = re.compile(
     r"\b(it|its|that|those|this|these|he|him|his|she|her|hers|they|them|their|there|then|one|ones|same|else|again)\b"
-    r"|^\s*(and|or|but|so|also|what about|how about|why)\b",
+    r"|^\s*(and|or|but|so|also|what about|how about)\b|^\W*why( not| so)?\W*$",
     re.IGNORECASE,
 )
 
