@@ -52,8 +52,8 @@ def verify(
         raise InvalidToken(f"the header {missing} is missing", hint="hand over all headers of the request")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise InvalidToken(f"the header {TIMESTAMP_HEADER} is no number of seconds")
-    expected = sign(secret, int(timestamp), body).encode()
-    given = [each.strip().removeprefix(VERSION).encode() for each in signatures.split(",", SIGNATURES_READ)]
+    expected = f"{VERSION}{sign(secret, int(timestamp), body)}".encode()
+    given = [each.strip().encode() for each in signatures.split(",", SIGNATURES_READ)]
     if not any(hmac.compare_digest(expected, each) for each in given[:SIGNATURES_READ]):
         raise InvalidToken(
             "the signature is not of this secret and body",

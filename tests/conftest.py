@@ -88,6 +88,7 @@ def unlimited_home(bytecode: Path) -> Iterator[Home]:
         for name in ("PROCESS", "MEMORY", "GUARDIAN", "GENERAL"):
             home.env[f"LUKHAS_LIMITS_{name}"] = "0"
         home.env["LUKHAS_LIMITS_AUTH"] = "100000"
+        home.env["LUKHAS_WEBHOOKS_ALLOW_LOOPBACK"] = "on"
         home.run("daemon", "start", check=True)
         yield home
 

@@ -26,7 +26,7 @@ from lukhas_sdk.contract import matriz, memory, models
 from lukhas_sdk.errors import NotFound
 from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.secrets import read_secret
-from lukhas_sdk.settings import DaemonSettings, IdentitySettings, LimitsSettings, Settings
+from lukhas_sdk.settings import DaemonSettings, IdentitySettings, LimitsSettings, Settings, WebhooksSettings
 from lukhasd.api.history import Histories
 from lukhasd.api.server import Server
 from lukhasd.consciousness import AwarenessKeeper
@@ -274,12 +274,15 @@ def make_paths(root: Path) -> Paths:
 
 
 @contextlib.asynccontextmanager
-async def serving(*, limits: LimitsSettings | None = None, **daemon: Any) -> AsyncIterator[Served]:
+async def serving(
+    *, limits: LimitsSettings | None = None, webhooks_settings: WebhooksSettings | None = None, **daemon: Any
+) -> AsyncIterator[Served]:
     """A server in a new folder; `daemon` are settings of that section."""
     settings = Settings(
         daemon=DaemonSettings(**{"port": free_port(), **daemon}),
         identity=IdentitySettings(key_store="file"),
         limits=limits or LimitsSettings(),
+        webhooks=webhooks_settings or WebhooksSettings(),
     )
     with tempfile.TemporaryDirectory(prefix="lk", dir="/tmp") as folder:
         paths = make_paths(Path(folder))

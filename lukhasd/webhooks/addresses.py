@@ -19,6 +19,11 @@ ADDRESSES_TRIED = 4
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All that IANA has given out of IPv6 (RFC 4291, section 2.4); whatever else looks global is not for webhooks."""
+SPECIAL = tuple(
+    ipaddress.ip_network(block)
+    for block in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
+)
+"""Of IANA's special-purpose registries, what `is_global` of some Python versions lets pass."""
 PLATFORM = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Public by their number, but answered by a cloud's host machine: Azure's wire server."""
 
@@ -128,7 +133,8 @@ def kind_of(address: Ip) -> str | None:
         return "multicast"
     if address in PLATFORM:
         return "metadata"
-    if not address.is_global or (isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST):
+    outside = isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST
+    if outside or not address.is_global or any(address in block for block in SPECIAL):
         return "private or reserved"
     return "loopback" if is_own(address) else None
 

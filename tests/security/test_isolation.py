@@ -20,7 +20,7 @@ from lukhas_sdk.contract.operations import ALL
 
 WORD = "zebrafish"
 """In everything that the first identity keeps; the second never says it but in a search."""
-KINDS = "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback"
+KINDS = "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback|webhook|delivery"
 ID = re.compile(rf'"((?:{KINDS})_(?=[\w-]*\d)[\w-]{{8,}})"')
 MISSING = "mem_2020_01_01_nobodyhasit"
 
@@ -48,6 +48,8 @@ NAMED: dict[str, list[Any]] = {
     "memory.saved.run": [{}],
     "feedback.give": [{"interaction_id": "ID", "rating": "bad", "style": "shorter"}],
     "node.test": [{}],
+    "webhook.rotate": [{}],
+    "webhook.replay": [{}, {"delivery_ids": ["ID"]}],
     "matriz.process": [{"input": "And then?", "context": {"previous_interaction_id": "ID"}}],
 }  # fmt: skip
 """Operations that are given an id in their body or beside it."""
@@ -56,6 +58,7 @@ ELSEWHERE = {
     "auth.key.create", "memory.store", "memory.import", "transfer.import", "memory.saved.add",  # make new things
     "guardian.validate", "guardian.policy.check", "model.test", "embedder.test",  # look at what they are given, or set
     "guardian.allow.add",  # the owner's alone
+    "webhook.add",
     "node.register", "matriz.stage", "star.test",  # a new thing, a stage's or a star's name; see tests/matriz
     "feedback.style.set",  # of the caller alone; see tests/matriz/test_feedback
     "glyph.send", "glyph.register", "glyph.encode", "glyph.decode",  # see tests/glyph/test_glyph_api
@@ -137,11 +140,17 @@ def two(unlimited_home: Any) -> Iterator[Two]:
     place = {"pipeline_stages": ["thought"]}
     node = {"node_id": f"node_{WORD}_2025", "node_type": "trial", "constellation_metadata": place}
     first.must("POST", "/constellation/registry/nodes", node)
+    webhook = {"url": f"http://127.0.0.1:1/{WORD}", "description": f"{WORD} in Lyon"}
+    webhook_id = first.must("POST", "/webhooks", webhook)["webhook"]["webhook_id"]
+    first.must("POST", "/auth/keys", {"name": "told by webhook"})
     second.must("POST", "/memory/store", {"content": {"type": "semantic", "data": "The boiler is from 1998."}})
     deadline_s = time.monotonic() + 30
     while not first.must("GET", "/memory/conflicts")["conflicts"]:
         assert time.monotonic() < deadline_s, "the two homes were not compared"
         time.sleep(0.2)
+    while not first.must("GET", f"/webhooks/{webhook_id}/deliveries")["deliveries"]:
+        assert time.monotonic() < deadline_s, "the event was not queued"
+        time.sleep(0.1)
     while first.must("GET", "/ops/jobs")["jobs"][0]["state"] != "done":
         assert time.monotonic() < deadline_s, "the job was not done"
         time.sleep(0.1)
@@ -181,6 +190,8 @@ def test_the_first_has_one_of_everything(two: Two) -> None:
         "node",
         "feedback",
     } <= kinds
+    assert {"mem", "helix", "fold", "key", "interaction", "conflict", "quar", "saved", "val", "job", "node"} <= kinds
+    assert {"webhook", "delivery"} <= kinds
     assert len([one for one in two.ids if one.startswith("mem_")]) >= 4
     assert two.first.must("GET", "/memory/quarantine")["total_count"] >= 1
 
@@ -270,6 +281,8 @@ def kept(door: Door) -> tuple[Any, ...]:
     held = door.must("GET", "/memory/quarantine")["total_count"]
     given = door.must("GET", "/feedback")["feedback"], door.must("GET", "/feedback/style")["detail_level"]
     return said, given, jobs, len(door.must("GET", "/auth/keys")["keys"]), held
+    hooks = [(each["webhook_id"], each["url"]) for each in door.must("GET", "/webhooks")["webhooks"]]
+    return said, jobs, len(door.must("GET", "/auth/keys")["keys"]), held, hooks
 
 
 def shape(answer: Answer, one: str) -> tuple[int, Any]:

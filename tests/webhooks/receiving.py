@@ -34,6 +34,8 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[Received] = []
         self.failures_left = 0
+        self.is_mended = False
+        """From then on every path takes what it is sent."""
         self.released = threading.Event()
         self._news = threading.Condition()
         outer = self
@@ -88,7 +90,10 @@ class Receiver:
             self.failures_left -= fails
         self._keep(Received(request.path, dict(request.headers), body))
         path = request.path.partition("?")[0]
-        if path in ANSWERS:
+        if self.is_mended:
+            request.send_response(204)
+            request.end_headers()
+        elif path in ANSWERS:
             request.close_connection = True
             with contextlib.suppress(OSError):
                 request.wfile.write(ANSWERS[path])
