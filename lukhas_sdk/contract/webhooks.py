@@ -18,8 +18,10 @@ WEBHOOKS_EACH = 16
 """That one identity may have."""
 PENDING_MOST = 10_000
 """Deliveries of one webhook that may wait. What comes beyond is dropped, counted in `dropped`, and told in `missed`."""
-ENDED_MOST = 10_000
-"""Deliveries of one webhook, delivered or dead, that are kept, the newest; also for replay."""
+DELIVERED_MOST = 1_000
+"""Of one webhook that are kept, the newest."""
+DEAD_MOST = 10_000
+"""As `DELIVERED_MOST`. A dead one that goes unreplayed counts as dropped."""
 DAY_S = 86_400
 
 DeliveryState = Literal["pending", "delivered", "dead"]
@@ -67,7 +69,8 @@ class Webhook(Response, frozen=True):
     """Of those still kept, as `dead` is."""
     dead: int
     dropped: int
-    """Events since its creation that were never queued, because they came too fast or too many waited."""
+    """Events since its creation that it will not get: they came too fast, too many waited, or they were dead for as
+    long as they are kept."""
     last_attempt_at: datetime | None
     last_error: str | None
     """Of the last attempt, null where it succeeded; both since the daemon's start."""

@@ -21,6 +21,7 @@ from lukhasd.records.metrics import Metrics
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DECISIONS = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
+WEBHOOK_OUTCOMES = ("delivered", "failed", "dead", "dropped")
 Labels = Mapping[str, str]
 
 
@@ -82,6 +83,12 @@ def exposition(metrics: Metrics, gauges: Gauges) -> str:
     text.family("lukhas_guardian_verdicts_total", "counter", "Verdicts by decision.")
     for decision in DECISIONS:
         text.sample("lukhas_guardian_verdicts_total", metrics.counter(f"guardian.{decision}"), {"decision": decision})
+    text.family(
+        "lukhas_webhook_deliveries_total", "counter",
+        "Attempts by what became of the delivery; dropped are events that were never queued.",
+    )  # fmt: skip
+    for outcome in WEBHOOK_OUTCOMES:
+        text.sample("lukhas_webhook_deliveries_total", metrics.counter(f"webhooks.{outcome}"), {"outcome": outcome})
     _requests(text, gauges.requests)
     text.single("lukhas_database_bytes", "gauge", "The database with its log.", gauges.database_bytes)
     text.single("lukhas_pending_vectors", "gauge", "Memories without an embedding yet.", gauges.pending_vectors)

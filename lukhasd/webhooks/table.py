@@ -201,14 +201,24 @@ def list_deliveries(cursor: Cursor, params: contract.DeliveryListParams) -> cont
     return contract.DeliveryListResponse([_delivery(row[1:]) for row in page], int(total), more)
 
 
-def remove_old(cursor: Cursor, webhook_id: str, kept_days: int) -> None:
-    """Of what has ended: what is too old or too much."""
-    cursor.execute(
-        "DELETE FROM webhook_deliveries WHERE webhook_id = ? AND state <> 'pending' AND (tried_at < ? OR seq <= ("
-        "SELECT coalesce(min(seq), 0) - 1 FROM (SELECT seq FROM webhook_deliveries WHERE webhook_id = ?"
-        " AND state <> 'pending' ORDER BY seq DESC LIMIT ?)))",
-        [webhook_id, now_naive() - timedelta(days=kept_days), webhook_id, contract.ENDED_MOST],
-    )
+def remove_old(cursor: Cursor, webhook_id: str, kept_days: int) -> int:
+    """Of what has ended: what is too old or too much. Gives how many of those were dead, and counts them as dropped."""
+    before = now_naive() - timedelta(days=kept_days)
+    gone = {
+        state: cursor.execute(
+            "DELETE FROM webhook_deliveries WHERE webhook_id = ? AND state = ? AND (tried_at < ? OR seq <= ("
+            "SELECT seq FROM webhook_deliveries WHERE webhook_id = ? AND state = ? ORDER BY seq DESC LIMIT 1 OFFSET ?))"
+            " RETURNING seq",
+            [webhook_id, state, before, webhook_id, state, most],
+        ).fetchall()
+        for state, most in (("delivered", contract.DELIVERED_MOST), ("dead", contract.DEAD_MOST))
+    }
+    if dropped := len(gone["dead"]):
+        cursor.execute(
+            "UPDATE webhooks SET dropped = dropped + ?, untold = untold + ? WHERE webhook_id = ?",
+            [dropped, dropped, webhook_id],
+        )
+    return dropped
 
 
 def now_naive() -> datetime:

@@ -18,7 +18,6 @@ from lukhas_sdk.contract.glyph import KeptToken, Token
 from lukhas_sdk.contract.webhooks import DeliveryState
 from lukhas_sdk.settings import WebhooksSettings
 from lukhasd.database import Database
-from lukhasd.database.connection import Cursor
 from lukhasd.glyph import Bus, Delivery
 from lukhasd.records.audit import kept_token
 from lukhasd.records.metrics import Metrics
@@ -36,10 +35,14 @@ AT_ONCE = 4
 GROWTH = 4.0
 LONGEST_RETRY_S = 6 * 3600.0
 JITTER = 0.25
-LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 10.0
 """Of a webhook that nobody answers for."""
 TIDY_S = 3600.0
+TIDY_ENDED = 1000
+"""Deliveries after whose end it is tidied up sooner."""
 DISK_RETRY_S = 5.0
+AGAIN_S = 30.0
+"""After a failure of the disk: what could not be noted down is posted again."""
 
 Post = Callable[[table.Hook, Sequence[Parcel]], Awaitable[list[Attempt]]]
 Told = Callable[[str, str, str], None]
@@ -72,6 +75,7 @@ class Worker:
         self._hurry = asyncio.Event()
         self._silences = 0
         self._is_dying = False
+        self._ended = 0
         self._subscription = means.bus.subscribe(wanted(hook), owner=hook.owner, size=QUEUE)
         self._closing = asyncio.Event()
         self._intake = asyncio.create_task(self._take_in(), name=f"{hook.webhook_id} intake")
@@ -128,22 +132,27 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             self._news.clear()
+            self._hurry.clear()
             try:
-                if loop.time() - tidied_s >= TIDY_S:
-                    tidied_s = loop.time()
-                    await self._means.database.write(self._tidy)
+                if loop.time() - tidied_s >= TIDY_S or self._ended >= TIDY_ENDED:
+                    tidied_s, self._ended = loop.time(), 0
+                    await self._tidy()
                 soonest = await self._send_due()
             except Exception:
                 logger.exception("deliveries of %s cannot be read or written; again in a while", self.hook.webhook_id)
-                await asyncio.sleep(DISK_RETRY_S)
+                await asyncio.sleep(AGAIN_S)
                 continue
             if soonest is None:
                 await self._pause()
             else:
                 await _wait(self._news, soonest)
 
-    def _tidy(self, cursor: Cursor) -> None:
-        table.remove_old(cursor, self.hook.webhook_id, self._means.settings.kept_days)
+    async def _tidy(self) -> None:
+        name, kept_days = self.hook.webhook_id, self._means.settings.kept_days
+        dropped = await self._means.database.write(lambda cursor: table.remove_old(cursor, name, kept_days))
+        if dropped:
+            self._means.metrics.increment("webhooks.dropped", dropped)
+            logger.warning("%d dead deliveries of %s were not replayed, and are gone", dropped, name)
 
     async def _send_due(self) -> float | None:
         """Posts what is due now; None where that was something, else in how many seconds something will be."""
@@ -178,6 +187,7 @@ class Worker:
         await self._means.database.write(
             lambda cursor: table.note(cursor, due.parcel.delivery_id, attempt, state, due_at)
         )
+        self._ended += state != "pending"
         metrics.increment(f"webhooks.{'failed' if state == 'pending' else state}")
         if state == "dead" and not self._is_dying:
             self._is_dying = True  # told once, until one is taken again
@@ -187,7 +197,6 @@ class Worker:
     async def _pause(self) -> None:
         """After attempts that nobody answered, so that a dead receiver is not asked for each delivery in turn."""
         if self._silences:
-            self._hurry.clear()
             pause_s = min(self._means.settings.retry_s * 2 ** min(self._silences - 1, 16), LONGEST_PAUSE_S)
             await _wait(self._hurry, pause_s)
 

@@ -236,7 +236,7 @@ async def test_what_comes_faster_than_it_is_written_down_is_counted_and_told(
 async def test_old_deliveries_go_and_waiting_ones_stay(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contract, "ENDED_MOST", 2)
+    monkeypatch.setattr(contract, "DELIVERED_MOST", 2)
     async with working(tmp_path) as it:
         added = await it.add(receiver.url())
         for _ in range(5):
@@ -250,3 +250,20 @@ async def test_old_deliveries_go_and_waiting_ones_stay(
         kept = [each.delivery_id for each in await it.deliveries(added.webhook.webhook_id, "delivered")]
     assert kept == newest
     assert shown.status in ("active", "failing")
+
+
+async def test_the_dead_that_nobody_replays_are_counted_and_told_when_they_go(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contract, "DEAD_MOST", 1)
+    async with working(tmp_path, attempts=1) as it:
+        added = await it.add(receiver.url("/fails"))
+        for _ in range(3):
+            it.publish("memory_stored")
+        await it.until(added.webhook.webhook_id, lambda each: each.dead == 3)
+    receiver.is_mended = True
+    async with working(tmp_path) as it:
+        await it.until(added.webhook.webhook_id, lambda each: (each.dead, each.dropped) == (1, 2))
+        it.publish("memory_edited")
+        await it.until(added.webhook.webhook_id, lambda each: each.delivered == 1)
+    assert receiver.got[-1].event["missed"] == 2
