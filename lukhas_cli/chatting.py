@@ -44,7 +44,7 @@ class Chat:
         self._session = session
         self._terminal = sys.stdin.isatty() and sys.stdout.isatty()
         self._mode: ThoughtMode = "analytical"
-        self._depth = 1
+        self._depth: int | None = None
         self._last: ProcessResponse | None = None
         self._exit = Exit.OK
         self._session_id = session_id or (new_session_id() if new else self._latest())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lukhas_sdk.contract import feedback
+from lukhas_sdk.contract import bio, feedback
 from lukhas_sdk.verbs import Client, Noun, verb
 
 
@@ -48,3 +48,10 @@ class FeedbackNoun(Noun[Client]):
     def reset_style(self) -> feedback.Style:
         """Back to the defaults; feedback given before shifts nothing any more."""
         return self._client.call(feedback.RESET_STYLE)
+
+
+class BioNoun(Noun[Client]):
+    @verb
+    def show(self) -> bio.BioResponse:
+        """The six signals as they are now."""
+        return self._client.call(bio.SHOW)

@@ -94,6 +94,10 @@ class MatrizSettings(Section, frozen=True):
     context_tokens: Annotated[
         int, Meta(ge=50, le=100_000, description="Budget of memory text per answer, in tokens")
     ] = 800
+    bio: Annotated[
+        Literal["on", "off"],
+        Meta(description="Six measured signals change depth, temperature, tokens and nodes within bounds; or nothing"),
+    ] = "on"
     parallel: Annotated[int, Meta(ge=1, le=64, description="Queries of batches that are answered at a time")] = 2
 
 

@@ -15,12 +15,13 @@ from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest, Verdic
 from lukhas_sdk.contract.verdict_log import VerdictRecord
 from lukhas_sdk.errors import Conflict
 from lukhas_sdk.paths import Paths, make_private
-from lukhas_sdk.settings import Settings
+from lukhas_sdk.settings import DaemonSettings, Settings
 from lukhasd.api.server import Server
 from lukhasd.consciousness import AwarenessKeeper
 from lukhasd.constellation import ethics
+from lukhasd.constellation.bio import Bio
 from lukhasd.constellation.registry import NodeRegistry
-from lukhasd.constellation.stars import NO_BIO, NO_DREAM, NO_VISION, Stars, never
+from lukhasd.constellation.stars import NO_DREAM, NO_VISION, Stars, never
 from lukhasd.database import Database
 from lukhasd.glyph import Bus
 from lukhasd.glyph.languages import Lexicon
@@ -155,12 +156,17 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         )
         closing.push_async_callback(confirming.close)
         models.after_choosing.append(confirming.choose)
+    bio = Bio(
+        on=settings.matriz.bio == "on",
+        capacity=settings.daemon.max_in_work or DaemonSettings().max_in_work,
+        budget_ms=settings.budgets.process_p95_ms,
+    )
     stars = Stars(
         {
             "identity": identity.self_test,
             "memory": forgetting.self_test,
             "vision": never(NO_VISION),
-            "bio": never(NO_BIO),
+            "bio": lambda: asyncio.to_thread(bio.self_test),
             "dream": never(NO_DREAM),
             "ethics": lambda: asyncio.to_thread(ethics.self_test, guardian),
             "guardian": lambda: asyncio.to_thread(guardian.self_test),
@@ -187,6 +193,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         awareness=awareness,
         nodes=nodes,
         feedback=feedback,
+        bio=bio,
         settings=settings.matriz,
     )
     pipeline.told = reporter.processed
@@ -205,6 +212,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
+        stages=stages, symbols=symbols, audit=audit, feedback=feedback, bio=bio,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.paths import Paths
     from lukhas_sdk.settings import Settings
     from lukhasd.consciousness import AwarenessKeeper
+    from lukhasd.constellation.bio import Bio
     from lukhasd.constellation.registry import NodeRegistry
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
@@ -70,3 +71,4 @@ class Parts:
     audit: Audit
     webhooks: Webhooks
     feedback: FeedbackStore
+    bio: Bio

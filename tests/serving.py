@@ -331,6 +331,7 @@ async def serving(
                 audit=audit,
                 webhooks=webhooks,
                 feedback=cast("Any", None),
+                bio=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

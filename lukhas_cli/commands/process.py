@@ -43,11 +43,14 @@ def process(
         str | None, typer.Argument(metavar="[TEXT|-]", help="What to process; - reads it from stdin.")
     ] = None,
     memory_depth: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, max=5, metavar="N", help="0: no memory; 1: search; each one more follows links one hop further."
+            min=0,
+            max=5,
+            metavar="N",
+            help="0: no memory; 1: search; each one more follows links one hop further. Else 1, or 2 as bio has it.",
         ),
-    ] = 1,
+    ] = None,
     focus: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What to favour among the memories found, in words.")
     ] = None,
@@ -74,6 +77,9 @@ def process(
             help="Classify the intent and check that the draft gives what was asked.",
         ),
     ] = True,
+    bio: Annotated[
+        bool | None, typer.Option("--bio/--no-bio", help="Let the six signals change the answer: see lukhas bio.")
+    ] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Also store the input as an episodic memory.")] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the response as it comes; with --json, an event a line.")
@@ -133,6 +139,7 @@ def process(
             risk_threshold=risk_threshold,
             intent_verification=verify_intent,
             action_type="remember" if remember else "cognitive_response",
+            bio=bio,
         ),
     )
     own = session_of(context)

@@ -81,6 +81,9 @@ def _show_foot(screen: Screen, answer: ProcessResponse) -> None:
     ]
     screen.console.print()
     screen.text(" · ".join(parts), style="dim")
+    for made in facts.bio.modulation if facts.bio is not None else []:
+        if made.after != made.before:
+            screen.text(f"{made.setting} {show(made.before)} → {show(made.after)}: {made.why}; lukhas bio", style="dim")
     style = facts.style
     if style is None:
         return

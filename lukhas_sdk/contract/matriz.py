@@ -23,6 +23,7 @@ from lukhas_sdk.contract.base import (
 )  # fmt: skip
 from lukhas_sdk.contract.base import STAGES as STAGES
 from lukhas_sdk.contract.base import StageName as StageName
+from lukhas_sdk.contract.bio import Adaptation, Modulation
 from lukhas_sdk.contract.feedback import DetailLevel, ResponseStyle, Style
 from lukhas_sdk.contract.guardian import Decision
 from lukhas_sdk.contract.nodes import NodeReport
@@ -66,8 +67,8 @@ class Context(Request, frozen=True):
 
 
 class PipelineOptions(Request, frozen=True):
-    memory_depth: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
-    """0: no memory; 1: search; each one more follows links for another hop."""
+    memory_depth: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
+    """0: no memory; 1: search; each one more follows links for another hop. Null: 1, or 2 where bio makes it so."""
     attention_focus: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
     """What to favour among the memories found, in words ("educational_content")."""
     thought_mode: ThoughtMode = "analytical"
@@ -80,6 +81,8 @@ class PipelineOptions(Request, frozen=True):
     intent_verification: bool = True
     action_type: Literal["cognitive_response", "remember"] = "cognitive_response"
     """`remember` also stores the input as an episodic memory."""
+    bio: bool | None = None
+    """Whether the six signals may change anything: see `metadata.bio`. Null: as the setting `matriz.bio` says."""
 
     def __post_init__(self) -> None:
         check_unit("risk_threshold", self.risk_threshold)
@@ -127,6 +130,8 @@ class TraceRow(Response, frozen=True):
     """Intent stage only."""
     nodes: list[NodeReport] = []
     """What registered nodes said of the stage's input."""
+    modulation: list[Modulation] = []
+    """What bio changed in the stage."""
     statements: list[Statement] = []
     """Thought stage only: a written draft's statements."""
     candidates: list[CandidateDraft] = []
@@ -165,6 +170,8 @@ class InteractionMetadata(Response, frozen=True):
     reasons: Reasons = {}
     style: Style | None = None
     """How the response was to be written, and who said so; null in an answer that an earlier version kept."""
+    bio: Adaptation | None = None
+    """The six signals and what they changed; null in an answer that an earlier version kept."""
 
 
 class ConstellationMetadata(Response, frozen=True):

@@ -6,6 +6,7 @@ from lukhas_sdk.contract import (
     allow,
     audit,
     batch,
+    bio,
     consciousness,
     embedder,
     feedback,
@@ -73,4 +74,5 @@ ALL: tuple[AnyOperation, ...] = (
     *ops.OPERATIONS,
     *webhooks.OPERATIONS,
     *feedback.OPERATIONS,
+    *bio.OPERATIONS,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
 from lukhas_sdk.contract.matriz import Citation, ProcessRequest
 from lukhas_sdk.contract.thought import Statement
+from lukhasd.constellation.adaptation import Adaptation
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz import extractive, grounded, quantum, sentences, support
@@ -43,6 +44,7 @@ class Drafter:
         previous: Interaction | None,
         *,
         timeout_s: float,
+        adaptation: Adaptation,
         release: Release | None = None,
     ) -> Draft:
         """Raises ModelError where no draft came within `timeout_s`. With `release`, a single draft is given to the
@@ -57,12 +59,10 @@ class Drafter:
             previous=(previous.input, previous.response) if previous else None,
             wrap=lambda text, name: self.guardian.wrap_as_data(text, memory_id=name),
         )
-        base = grounded.TEMPERATURE[options.thought_mode]
+        base = adaptation.temperature(grounded.TEMPERATURE[options.thought_mode])
+        max_tokens = adaptation.answer_tokens(grounded.LENGTH[preferences.detail][1])
         temperatures = [min(base + TEMPERATURE_STEP * n, HIGHEST_TEMPERATURE) for n in range(options.candidates)]
-        asking = [
-            _Asked(model, messages, grounded.LENGTH[preferences.detail][1], temperature, timeout_s)
-            for temperature in temperatures
-        ]
+        asking = [_Asked(model, messages, max_tokens, temperature, timeout_s) for temperature in temperatures]
         held_back = f"; {withheld} held back because they give orders" if withheld else ""
         if len(asking) == 1:
             completion = await self._one(asking[0], len(notes), release)

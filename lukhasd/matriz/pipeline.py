@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 
 from lukhas_sdk.contract.base import Reasons
+from lukhas_sdk.contract.feedback import Style
 from lukhas_sdk.contract.matriz import (
     STAGES,
     ConstellationConfig,
@@ -25,6 +26,8 @@ from lukhas_sdk.contract.nodes import NodeReport
 from lukhas_sdk.errors import LukhasError, ModuleTimeout, NotFound
 from lukhas_sdk.settings import MatrizSettings
 from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.constellation.adaptation import Adaptation
+from lukhasd.constellation.bio import Bio
 from lukhasd.constellation.node import NodeInput
 from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars
@@ -72,10 +75,13 @@ class _Trace:
 
     metrics: Metrics
     on_event: Callable[[ProcessEvent], None]
+    heard: bool
+    """Whether anybody reads the events."""
     ask: Callable[[StageName], Coroutine[None, None, list[NodeReport]] | None]
     """What the registered nodes of a stage say; None where there is none to ask."""
     heard: bool
     """Whether a caller reads the events as they come."""
+    adaptation: Adaptation
     rows: list[TraceRow] = field(default_factory=list)
 
     async def stage(self, name: StageName, work: Awaitable[Output]) -> Output:
@@ -109,6 +115,7 @@ class _Trace:
             candidates=list(output.candidates) if isinstance(output, Draft) else [],
             collapse=output.collapse if isinstance(output, Draft) else None,
             nodes=reports,
+            modulation=[each for each in self.adaptation.made if each.stage == name and each.after != each.before],
             reasons=output.reasons,
         )
         self.rows.append(row)
@@ -141,6 +148,7 @@ class Pipeline:
         awareness: AwarenessKeeper,
         nodes: NodeRegistry,
         feedback: FeedbackStore,
+        bio: Bio,
         settings: MatrizSettings,
     ) -> None:
         self._memory = memory
@@ -153,6 +161,7 @@ class Pipeline:
         self._awareness = awareness
         self._nodes = nodes
         self._feedback = feedback
+        self._bio = bio
         self.told: Callable[[str, str | None, ProcessResponse], None] = lambda owner, session_id, response: None
         """Given the caller's identity, the session and each answer."""
         self._settings = settings
@@ -171,25 +180,31 @@ class Pipeline:
         in pieces that the guardian let pass. `interaction_id` is a new one unless the caller has to know it before."""
         with (
             self._metrics.timed("process"),
+            self._bio.working(),
             self._awareness.processing(caller.identity_id, on_event) as (watch, answered),
         ):
             trace = _Trace(
                 self._metrics, watch, partial(self._ask, caller, request.input), heard=on_event is not unheard
             )
             response = await self._process(caller, request, trace, interaction_id or new_interaction_id())
+            intent.authorise(caller, request)
+            standing = await self._feedback.standing(caller.identity_id)
+            request, style = in_force(request, standing.style)
+            with self._bio.adapting(caller.identity_id, request, standing.trust) as adaptation:
+                asking = partial(self._ask, caller, request.input, adaptation)
+                trace = _Trace(self._metrics, watch, on_event is not unheard, asking, adaptation)
+                response = await self._process(caller, request, style, trace, interaction_id or new_interaction_id())
+            self._bio.took(response)
             answered(response)
         self.told(caller.identity_id, request.context.session_id, response)
         return response
 
     async def _process(
-        self, caller: Caller, request: ProcessRequest, trace: _Trace, interaction_id: str
+        self, caller: Caller, request: ProcessRequest, style: Style, trace: _Trace, interaction_id: str
     ) -> ProcessResponse:
-        started = perf_counter()
-        intent.authorise(caller, request)
+        started, adaptation = perf_counter(), trace.adaptation
         pillars = await self._pillars(request.constellation_config)
         previous = await self.previous(caller, request)
-        felt = await self._feedback.standing(caller.identity_id)
-        request, style = in_force(request, felt.style)
         options = request.pipeline_options
         judging = asyncio.ensure_future(risk.judge_input(caller, request, guardian=self._guardian))
         try:
@@ -198,24 +213,28 @@ class Pipeline:
                 recollect(
                     request.input,
                     owner=caller.identity_id,
-                    depth=options.memory_depth,
+                    depth=1 if options.memory_depth is None else options.memory_depth,
                     previous=previous,
                     memory=self._memory,
                     folds=self._folds,
+                    adapt=partial(self._bio.depth, adaptation, options.memory_depth),
                 ),
             )
-            focus = await trace.stage("attention", self.attend(caller, request, recollection))
+            focus = await trace.stage("attention", self.attend(caller, request, recollection, adaptation))
             about_input = await judging
+            self._bio.judged(adaptation, about_input.safety_score)
         finally:
             judging.cancel()
         risk.stop(about_input, request)  # before any of it can reach a model
         release = Release(partial(self._passes, request), trace.on_event) if trace.heard else None
         draft = await trace.stage(
-            "thought", self._thinker.think(caller, request, recollection, focus, previous, release=release)
+            "thought",
+            self._thinker.think(caller, request, recollection, focus, previous, release=release, adaptation=adaptation),
         )
         judgement = await trace.stage(
             "risk", risk.judge(caller, request, draft.text, guardian=self._guardian, about_input=about_input)
         )
+        self._bio.judged(adaptation, None if judgement.risk is None else 1 - judgement.risk)
         if release is not None:
             release.finish(draft.text)
         permission = await trace.stage(
@@ -268,6 +287,7 @@ class Pipeline:
                 guardian_conditions=list(judgement.conditions),
                 attention_distribution=focus.distribution(),
                 style=style,
+                bio=adaptation.report(self._bio.clock_s()),
                 reasons=reasons,
             ),
             matriz_pipeline_trace=trace.rows,
@@ -275,13 +295,16 @@ class Pipeline:
                 identity_pillar_active=pillars["identity"],
                 consciousness_pillar_active=pillars["consciousness"],
                 guardian_pillar_active=pillars["guardian"],
-                registry_nodes_utilized=trace.utilized(draft.source, options.memory_depth),
+                registry_nodes_utilized=trace.utilized(draft.source, recollection.depth),
             ),
             memory_fold_created=outcome.fold_id,
         )
 
-    def _ask(self, caller: Caller, text: str, stage: StageName) -> Coroutine[None, None, list[NodeReport]] | None:
-        return self._nodes.run(NodeInput(caller, stage, text)) if self._nodes.runs_for(caller, stage) else None
+    def _ask(
+        self, caller: Caller, text: str, adaptation: Adaptation, stage: StageName
+    ) -> Coroutine[None, None, list[NodeReport]] | None:
+        asks = self._nodes.runs_for(caller, stage) and adaptation.asks_nodes(stage)
+        return self._nodes.run(NodeInput(caller, stage, text)) if asks else None
 
     async def total_interactions(self) -> int:
         return await self._folds.total_interactions()
@@ -310,6 +333,7 @@ class Pipeline:
         caller: Caller,
         request: ProcessRequest,
         recollection: Recollection,
+        adaptation: Adaptation,
         *,
         focus_share: float = attention.FOCUS_SHARE,
     ) -> attention.Focus:
@@ -326,7 +350,7 @@ class Pipeline:
                 focus=options.attention_focus,
                 focus_share=focus_share,
                 creative=options.thought_mode == "creative",
-                budget_tokens=self._settings.context_tokens,
+                budget_tokens=adaptation.context_tokens(self._settings.context_tokens),
                 query=recollection.query,
                 analyser=self._thinker.analyser,
             )

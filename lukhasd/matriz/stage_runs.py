@@ -14,6 +14,7 @@ from lukhas_sdk.contract.base import Reasons, StageName
 from lukhas_sdk.contract.guardian import Decision
 from lukhas_sdk.contract.matriz import PipelineOptions, ProcessRequest
 from lukhas_sdk.errors import GuardianRejection, ValidationError
+from lukhasd.constellation.adaptation import Adaptation
 from lukhasd.constellation.node import NodeInput
 from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars
@@ -163,7 +164,9 @@ class StageRuns:
                 reasons["pattern_weights"] = "there is no focus_type to weigh against the fit to the query"
             else:
                 share = config.pattern_weights[1] / sum(config.pattern_weights)
-        focus = await self._pipeline.attend(call.caller, call.request, recollection, focus_share=share)
+        focus = await self._pipeline.attend(
+            call.caller, call.request, recollection, Adaptation(on=False), focus_share=share
+        )
         data = replace(call.data, attention=attended(focus), thought=None, risk=None, intent=None, action=None)
         return _Done(focus, data, Kept(recollection, focus), focus.confidence, reasons)
 

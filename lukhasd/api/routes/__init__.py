@@ -10,6 +10,7 @@ from lukhasd.api.routes import (
     allow,
     audit,
     batch,
+    bio,
     consciousness,
     embedder,
     feedback,
@@ -74,4 +75,5 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     ops.HANDLERS,
     webhooks.HANDLERS,
     feedback.HANDLERS,
+    bio.HANDLERS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lukhas_sdk.contract.base import Reasons
@@ -46,12 +47,22 @@ class Recollection:
     """Calibrated probability that what answers the query is among the candidates."""
     step: str
     reasons: Reasons = field(default_factory=dict)
+    depth: int = 0
+    """How deep it was looked."""
 
 
 async def recollect(
-    text: str, *, owner: str, depth: int, previous: Interaction | None, memory: MemoryStore, folds: FoldStore
+    text: str,
+    *,
+    owner: str,
+    depth: int,
+    previous: Interaction | None,
+    memory: MemoryStore,
+    folds: FoldStore,
+    adapt: Callable[[Sequence[Candidate]], int] | None = None,
 ) -> Recollection:
-    """Raises MemoryDrift where a memory found has drifted too far from its origin to be used."""
+    """Raises MemoryDrift where a memory found has drifted too far from its origin to be used. `adapt` is given what the
+    search found, and gives the depth to go to; it is not asked where `depth` is 0."""
     query = follow_up(text, previous)
     if depth == 0:
         return Recollection(query, (), None, "Used no memory, as asked", {"confidence": "memory_depth is 0"})
@@ -64,6 +75,8 @@ async def recollect(
         for hit in memory.core.calibrated(found.results)
         if hit.memory_id in memories
     }
+    if adapt is not None:
+        depth = adapt(list(candidates.values()))
     for hop in range(1, depth):
         await _follow_links(candidates, owner=owner, hop=hop, memory=memory, folds=folds)
     if previous:
@@ -76,7 +89,7 @@ async def recollect(
         step += f", followed links to {linked} more"
     if found.pending_vectors:
         step += f"; {found.pending_vectors} are found by words only until their vectors are computed"
-    return Recollection(query, tuple(candidates.values()), found.answerable or 0.0, step)
+    return Recollection(query, tuple(candidates.values()), found.answerable or 0.0, step, depth=depth)
 
 
 def follow_up(text: str, previous: Interaction | None) -> str:

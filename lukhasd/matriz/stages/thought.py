@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import ModuleTimeout
+from lukhasd.constellation.adaptation import Adaptation
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz import extractive, modes, quantum
@@ -71,6 +72,7 @@ class Thinker:
         previous: Interaction | None,
         *,
         release: Release | None = None,
+        adaptation: Adaptation | None = None,
     ) -> Draft:
         """Raises ModuleTimeout where the model fails and the setting says that this is an error. With `release`, what
         a model writes is given to the caller as it comes."""
@@ -80,7 +82,14 @@ class Thinker:
         quoted: Draft | None = None
         try:
             draft = await Drafter(self.guardian, self.embedder, self.analyser).draft(
-                model, caller, request, focus, previous, timeout_s=self.models.timeout_s, release=release
+                model,
+                caller,
+                request,
+                focus,
+                previous,
+                timeout_s=self.models.timeout_s,
+                release=release,
+                adaptation=adaptation or Adaptation(on=False),
             )
             if draft.confidence:
                 return draft
