@@ -9,11 +9,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
+import msgspec
+
 from lukhas_cli.live_answer import write_answer
 from lukhas_cli.render.envelope import error_envelope, explain, print_json
 from lukhas_cli.render.screen import Screen
 from lukhas_cli.render.text import one_line, printable
 from lukhas_cli.render.trace import show_grounds
+from lukhas_sdk.contract.feedback import GIVE, FeedbackRequest, Wish
 from lukhas_sdk.contract.interactions import INTERACTIONS, SESSIONS, InteractionListParams, SessionListParams
 from lukhas_sdk.contract.matriz import PROCESS, Context, PipelineOptions, ProcessRequest, ProcessResponse, ThoughtMode
 from lukhas_sdk.contract.memory import STORE, MemoryContent, StoreRequest
@@ -32,6 +35,7 @@ HELP = """/help            this list
 /mode MODE       analytical, creative, reflective or symbolic
 /depth N         how far to look in memory, 0 to 5
 /why             citations and trace of the last answer
+/rate RATING     say that the last answer was good or bad, and how to write: /rate bad shorter
 /remember TEXT   store a memory
 /model           which language model answers
 /quit            leave, as Ctrl-D does"""
@@ -56,6 +60,7 @@ class Chat:
             "mode": self._set_mode,
             "depth": self._set_depth,
             "why": self._why,
+            "rate": self._rate,
             "remember": self._remember,
             "model": self._model,
         }
@@ -161,6 +166,26 @@ class Chat:
         if self._last is None:
             raise ValidationError("nothing was answered yet", hint="ask something first")
         show_grounds(Screen(), self._last)
+
+    def _rate(self, words: str) -> None:
+        if self._last is None:
+            raise ValidationError("nothing was answered yet", hint="ask something first")
+        rating, _, style = words.partition(" ")
+        said = {"interaction_id": self._last.metadata.interaction_id, "rating": rating, "style": style.strip() or None}
+        try:
+            body = msgspec.convert(said, FeedbackRequest)
+        except msgspec.ValidationError:
+            wishes = ", ".join(get_args(Wish))
+            raise ValidationError(
+                f"{words!r} is no rating", hint=f"good or bad, then none or one of {wishes}"
+            ) from None
+        receipt = self._session.call(GIVE, body=body)
+        if self._session.json:
+            print_json(receipt)
+            return
+        print(f"{receipt.feedback.feedback_id}\t{receipt.feedback.rating}")
+        for shift in receipt.shifts:
+            print(f"{shift.setting}\t{shift.before}\t{shift.after}")
 
     def _remember(self, text: str) -> None:
         if not text:

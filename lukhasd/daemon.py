@@ -180,6 +180,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     closing.callback(nodes.close)
     closing.push_async_callback(awareness.close)
     feedback = FeedbackStore(database, guardian)
+    forgetting.erased = feedback.changed
+    feedback.told = reporter.feedback_changed
     pipeline = Pipeline(
         memory=memory,
         embedder=embedder,

@@ -113,7 +113,7 @@ class FeedbackListResponse(Response, frozen=True):
     good: int
     bad: int
     trust: float | None
-    """(1 + good) / (2 + all), each counting half as much for every 14 days of its age."""
+    """(1 + good) / (2 + all) of the newest hundred, each counting half as much for every 14 days of its age."""
     next_cursor: str | None
     reasons: Reasons = {}
 

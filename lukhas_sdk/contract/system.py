@@ -147,6 +147,7 @@ class StageHealth(Response, frozen=True):
     latency_ms: float | None
     """Median of the stage's time over the interactions served since start."""
     samples: int
+    reasons: Reasons = {}
 
 
 class PipelineHealth(Response, frozen=True):

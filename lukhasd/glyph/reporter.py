@@ -9,6 +9,7 @@
 | the guardian gave a verdict; an incident was opened or resolved | PROTECT |
 | a key was made or ended, a login failed, a password was set | TRUST |
 | an input went through the pipeline | REFLECT |
+| feedback was given or taken back | LEARN |
 | a language model was chosen | CONNECT |
 | a webhook was added, removed, given a new secret; a delivery is given up | CONNECT |
 | a job's state changed | CREATE |
@@ -99,6 +100,12 @@ class Reporter:
                 "answered": metadata.answered, "source": metadata.answer_source, "intent": metadata.intent,
                 "decision": metadata.guardian_decision, "cited": len(answer.citations),
             },
+        )  # fmt: skip
+
+    def feedback_changed(self, owner: str, feedback_id: str, what: str) -> None:
+        self._tell(
+            "LEARN", "records", "feedback", f"feedback_{what}", owner=owner, priority="low",
+            data={"feedback_id": feedback_id},
         )  # fmt: skip
 
     def model_chosen(self, models: ModelDirectory) -> None:

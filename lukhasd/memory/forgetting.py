@@ -7,7 +7,7 @@ import logging
 import mmap
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,8 @@ class Forgetting:
         self._task: asyncio.Task[None] | None = None
         self.unfinished: str | None = None
         """Why files may still hold something that was forgotten."""
+        self.erased: Callable[[], None] = lambda: None
+        """Called when rows have gone."""
 
     async def start(self) -> None:
         """Resumes in the background what has to be."""
@@ -123,6 +125,7 @@ class Forgetting:
             return traces, Changed(erased=erased)
 
         traces = await self._core.change(erase, at_most=len(memory_ids))
+        self.erased()
         self._core.told(Change("forgotten", owner, memory_ids))
         copies = await self._scrub()
         said = list(dict.fromkeys(passage for trace in traces for passage in trace.said))
@@ -170,6 +173,7 @@ class Forgetting:
             return None, Changed(erased=erased)
 
         await self._core.change(erase, at_most=max(count, 1))
+        self.erased()
         await self._scrub()
         await self._core.database.write(
             lambda cursor: cursor.execute("DELETE FROM memory_erasures WHERE erasure_id = ?", [erasure_id])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,9 +22,12 @@ from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.memory.quarantine import held_findings
 
+Result = TypeVar("Result")
+
 TRUST_HALF_LIFE = timedelta(days=14)
-WEIGHED_LIMIT = 500
-"""The newest feedback, which style and trust are worked out from."""
+OWNERS_KNOWN = 1000
+WEIGHED_LIMIT = 100
+"""The newest feedback, which trust is worked out from, and the newest wishes, which style is."""
 NO_FEEDBACK = "there is no feedback yet"
 BY_REQUEST = Origin("request", "the request says so")
 BY_DEFAULT = Origin("default", "nothing was set, and no feedback asks for another")
@@ -38,6 +42,19 @@ class Standing:
 
     style: Style
     trust: float | None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the standing is worked out from."""
+
+    wishes: Sequence[contract.Feedback]
+    """The oldest first."""
+    newest: Sequence[contract.Feedback]
+    chosen: Sequence[_Set]
+
+    def standing(self) -> Standing:
+        return Standing(style_of(self.wishes, self.chosen), trust_of(self.newest, datetime.now(UTC)))
 
 
 @dataclass(frozen=True)
@@ -115,9 +132,26 @@ class FeedbackStore:
     def __init__(self, database: Database, guardian: Guardian) -> None:
         self._database = database
         self._guardian = guardian
+        self._known: OrderedDict[str, _Facts] = OrderedDict()
+        self._changes = 0
+        self.told: Callable[[str, str, str], None] = lambda owner, feedback_id, what: None
+        """Given whose feedback was given or taken back, which, and which of the two."""
 
     async def standing(self, owner: str) -> Standing:
-        return await self._database.read(lambda cursor: _standing(cursor, owner))
+        facts = self._known.get(owner)
+        if facts is None:
+            changes = self._changes
+            facts = await self._database.read(lambda cursor: _facts(cursor, owner))
+            if changes == self._changes:
+                self._known[owner] = facts
+        if len(self._known) > OWNERS_KNOWN:
+            self._known.popitem(last=False)
+        return facts.standing()
+
+    def changed(self) -> None:
+        """Some of it was changed or erased: it is read anew."""
+        self._changes += 1
+        self._known.clear()
 
     async def give(self, caller: Caller, request: contract.FeedbackRequest) -> contract.FeedbackReceipt:
         """NotFound where the caller has no such interaction, GuardianRejection where the comment may not be kept;
@@ -156,7 +190,9 @@ class FeedbackStore:
             changed = shifts(before, after.style)
             return contract.FeedbackReceipt(feedback, bool(replaced), changed, after.style, after.trust)
 
-        return await self._database.write(write)
+        receipt = await self._write(write)
+        self.told(owner, feedback.feedback_id, "given")
+        return receipt
 
     async def undo(self, owner: str, feedback_id: str) -> contract.FeedbackUndone:
         """NotFound."""
@@ -174,9 +210,10 @@ class FeedbackStore:
                 feedback_id, shifts(before, after.style), after.style, after.trust, reasons
             )  # fmt: skip
 
-        undone = await self._database.write(write)
+        undone = await self._write(write)
         if undone is None:
             raise NotFound(f"there is no feedback {feedback_id}", hint="see: lukhas feedback list")
+        self.told(owner, feedback_id, "undone")
         return undone
 
     async def find_all(self, owner: str, params: contract.FeedbackListParams) -> contract.FeedbackListResponse:
@@ -225,7 +262,13 @@ class FeedbackStore:
                 cursor.execute("INSERT INTO feedback_styles VALUES (?, ?, ?, ?)", [owner, setting, value, now])
             return _standing(cursor, owner).style
 
-        return await self._database.write(write)
+        return await self._write(write)
+
+    async def _write(self, write: Callable[[Cursor], Result]) -> Result:
+        try:
+            return await self._database.write(write)
+        finally:
+            self.changed()
 
     async def _judge(self, caller: Caller, comment: str) -> None:
         """A comment is kept or refused; unlike a memory it is not worth a quarantine."""
@@ -245,10 +288,15 @@ class FeedbackStore:
 
 
 def _standing(cursor: Cursor, owner: str) -> Standing:
-    given = _read(cursor, "owner = ?", [owner], limit=WEIGHED_LIMIT)[::-1]
+    return _facts(cursor, owner).standing()
+
+
+def _facts(cursor: Cursor, owner: str) -> _Facts:
+    wishes = _read(cursor, "owner = ? AND style IS NOT NULL", [owner], limit=WEIGHED_LIMIT)
+    newest = _read(cursor, "owner = ?", [owner], limit=WEIGHED_LIMIT)
     rows = cursor.execute("SELECT setting, value, set_at FROM feedback_styles WHERE owner = ?", [owner]).fetchall()
     chosen = [_Set(setting, value, at.replace(tzinfo=UTC)) for setting, value, at in rows]
-    return Standing(style_of(given, chosen), trust_of(given, datetime.now(UTC)))
+    return _Facts(wishes[::-1], newest, chosen)
 
 
 def _read(cursor: Cursor, where: str, values: list[Any], *, limit: int) -> list[contract.Feedback]:

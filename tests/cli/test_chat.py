@@ -47,6 +47,16 @@ def test_a_conversation_in_a_pipe(warm_home: Any) -> None:
     assert "anchor" not in fresh.stdout
 
 
+def test_the_last_answer_is_rated(home: Any) -> None:
+    said = "/rate good\nWhere is the anchor?\n/rate bad briefer\n/rate bad shorter\n"
+    done = home.run("chat", "--new", input=said)
+    assert "nothing was answered yet" in done.stderr
+    assert "'bad briefer' is no rating" in done.stderr
+    assert done.stdout.splitlines()[-1] == "detail_level\tmoderate\tbrief"
+    style = json.loads(home.run("feedback", "style", "show", "--json", check=True).stdout)["data"]
+    assert style["detail_level_from"]["source"] == "feedback"
+
+
 def test_each_answer_is_an_object_with_json(warm_home: Any) -> None:
     done = warm_home.run("chat", "--new", "--json", input="Where is the anchor of the chat test?\n", check=True)
     answer, end = [json.loads(line) for line in done.stdout.splitlines()]

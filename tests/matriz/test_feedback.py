@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,7 +116,10 @@ async def test_an_answer_is_written_as_feedback_says_and_tells_why(parts: Parts,
     first = await asked(parts, caller, question)
     assert len(first.citations) == 3
     assert style_in(first).detail_level_from.source == "default"
-    receipt = await give(parts, caller, first, "bad", style="shorter", comment="One would do.")
+    async with parts.bus.subscribe(owner=caller.identity_id, action="feedback_given") as events:
+        receipt = await give(parts, caller, first, "bad", style="shorter", comment="One would do.")
+        event = await asyncio.wait_for(anext(aiter(events)), 10)
+    assert event.token.payload.data == {"feedback_id": receipt.feedback.feedback_id}
     assert [(each.setting, each.before, each.after) for each in receipt.shifts] == [
         ("detail_level", "moderate", "brief")
     ]

@@ -114,6 +114,7 @@ async def matriz_status(call: Call[NoParams, NoBody]) -> contract.MatrizStatusRe
             status=_state(needed.get(stage, consciousness)),
             latency_ms=_rounded(parts.metrics.percentile_ms(f"stage.{stage}", 50)),
             samples=parts.metrics.samples(f"stage.{stage}"),
+            reasons=_median(parts.metrics, f"stage.{stage}")[1] | _inactive(needed.get(stage, consciousness)),
         )
         for stage in STAGES
     }
