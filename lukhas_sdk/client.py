@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, StatusResponse
     from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
+    from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
     from lukhas_sdk.jobs_nouns import JobsNoun
@@ -253,6 +254,13 @@ class BaseClient:
         from lukhas_sdk.feedback_nouns import BioNoun
 
         return BioNoun(self)
+
+    @verb
+    def matriz_status(self) -> MatrizStatusResponse:
+        """The six stages, the pillars, and whether the budgets are met."""
+        from lukhas_sdk.contract.system import MATRIZ_STATUS
+
+        return cast("LukhasClient", self).call(MATRIZ_STATUS)
 
     @verb
     def sessions(self, *, limit: int = 20, cursor: str | None = None) -> SessionListResponse:

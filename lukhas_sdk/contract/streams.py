@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lukhas_sdk.contract.base import Limit, Name, NoParams, Request, Response, StageName, Stream, Tier, Unit
+from lukhas_sdk.contract.base import Limit, Name, NoParams, Reasons, Request, Response, StageName, Stream, Tier, Unit
 from lukhas_sdk.contract.matriz import ProcessEvent, ProcessRequest
 
 DRIFT_WATCH = 0.1
@@ -123,6 +123,7 @@ class Awareness(Response, frozen=True):
     level: Unit
     attention_shift: str | None
     """What attention has gone over to: the stage that runs now, as memory_recall, or idle; null where it stayed."""
+    reasons: Reasons = {}
 
 
 class AwarenessEvent(Response, frozen=True, tag_field="stream", tag="awareness"):

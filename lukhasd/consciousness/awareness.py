@@ -170,7 +170,8 @@ class AwarenessKeeper:
             attention_distribution=answer.metadata.attention_distribution if answer else [],
             state_duration_seconds=round(self._clock() - mind.began_s, 3),
             registry_nodes_active=answer.constellation_metadata.registry_nodes_utilized if answer else [],
-            reasons={name: NOTHING_YET for name, value in known.items() if value is None},
+            reasons={name: NOTHING_YET for name, value in known.items() if value is None}
+            | ({} if mind.stage else {"active_pipeline_stage": "no input of the caller's is worked on"}),
         )
 
     def _ended(self, owner: str, mind: Mind, process_id: str, row: TraceRow) -> None:
@@ -192,7 +193,9 @@ class AwarenessKeeper:
         level = round(share * 2 ** (-idle_s / HALF_LIFE_S) * (0.5 + 0.5 * concentration), 4)
         shift = mind.shift if mind else "idle"
         moved = mind is None or mind.told is None or mind.told.attention_shift != shift
-        return Awareness(name_of(level), level, shift if moved else None)
+        if moved:
+            return Awareness(name_of(level), level, shift)
+        return Awareness(name_of(level), level, None, {"attention_shift": "attention stayed where it was"})
 
     async def _constellation(self) -> StarListResponse:
         """The stars as they were at most 30 s ago."""

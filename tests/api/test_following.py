@@ -69,7 +69,7 @@ async def test_the_references_subscription(served: Served) -> None:
         assert event.pop("id").endswith("-3")
         assert event == {
             "stream": "awareness",
-            "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall"},
+            "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall", "reasons": {}},
             "missed": 0,
         }
         await socket.send_json({"action": "unsubscribe", "streams": ["awareness"]})

@@ -88,6 +88,7 @@ async def test_nobody_sees_anothers_work() -> None:
     assert during.consciousness_state.current_mode == "IDLE"
     assert set(during.reasons) == {
         "attention_distribution", "registry_nodes_active", "attention_focused", "risk_assessment", "intent_verified",
+        "active_pipeline_stage",
     }  # fmt: skip
 
 
@@ -99,7 +100,12 @@ async def test_changes_are_told_and_only_changes() -> None:
         try:
             with own.processing("me", lambda event: None) as (watch, _):
                 first = (await anext(deliveries)).token
-                assert first.payload.data == {"state": "AWARE", "level": 0.5, "attention_shift": "memory_recall"}
+                assert first.payload.data == {
+                    "state": "AWARE",
+                    "level": 0.5,
+                    "attention_shift": "memory_recall",
+                    "reasons": {},
+                }
                 for stage in STAGES:
                     watch(ended(stage, 0.02 if stage == "attention" else 0.9))
                 told = [(await anext(deliveries)).token for _ in STAGES]

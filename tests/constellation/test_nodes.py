@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from reference import REGISTER
 from registered import QUESTION, add, asked, once
 
 from lukhas_sdk.contract.base import Tier
@@ -30,17 +31,6 @@ from lukhasd.identity.caller import Caller
 from lukhasd.matriz.nodes import modules
 from lukhasd.parts import Parts
 
-REFERENCE = {
-    "node_id": "custom_analytics_node",
-    "node_type": "cognitive_processor",
-    "capabilities": ["data_analysis", "pattern_recognition"],
-    "constructor_config": {
-        "t4_compliant": True,
-        "instantiation_pattern": "constructor_aware",
-        "dependencies": ["memory_module", "attention_module"],
-    },
-    "constellation_metadata": {"compatible_pillars": ["🧠"], "pipeline_stages": ["attention", "thought"]},
-}
 BUILT_IN = [
     "hybrid_search", "link_hops", "mmr_attention", "extractive_draft", "language_model_draft", "guardian_rules",
     "intent_classifier", "fold_writer",
@@ -51,7 +41,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_references_own_example_is_registered_as_it_stands(parts: Parts, caller: Caller) -> None:
-    registered = await parts.nodes.register(caller, msgspec.convert(REFERENCE, RegisterNodeRequest))
+    registered = await parts.nodes.register(caller, msgspec.convert(REGISTER, RegisterNodeRequest))
     assert registered.registration_id.startswith("reg_20")
     assert "_custom_analytics_" in registered.registration_id
     assert registered.status == "registered"
@@ -105,7 +95,7 @@ async def test_a_built_in_node_can_be_tried(parts: Parts, caller: Caller) -> Non
 
 
 async def test_a_missing_dependency_is_named(parts: Parts, caller: Caller) -> None:
-    spec = {**REFERENCE, "constructor_config": {"dependencies": ["memory_module", "telepathy_module"]}}
+    spec = {**REGISTER, "constructor_config": {"dependencies": ["memory_module", "telepathy_module"]}}
     with pytest.raises(ValidationError, match="telepathy_module") as refused:
         await parts.nodes.register(caller, msgspec.convert(spec, RegisterNodeRequest))
     assert refused.value.details["field"] == "$.constructor_config.dependencies[1]"
@@ -137,7 +127,7 @@ async def _refusal(work: Any) -> NotFound:
 
 async def test_an_identity_that_goes_takes_its_nodes_with_it(parts: Parts, caller: Caller, other: Caller) -> None:
     for who in (caller, other):
-        await parts.nodes.register(who, msgspec.convert(REFERENCE, RegisterNodeRequest))
+        await parts.nodes.register(who, msgspec.convert(REGISTER, RegisterNodeRequest))
     await parts.nodes.remove_all(caller.identity_id)
     with pytest.raises(NotFound):
         await parts.nodes.show(caller, "custom_analytics_node")
@@ -202,7 +192,7 @@ async def test_a_composition_runs_built_in_nodes_in_a_row(parts: Parts, caller: 
 
 
 async def test_an_id_is_taken_once_and_there_is_a_bound(parts: Parts, caller: Caller) -> None:
-    spec = msgspec.convert(REFERENCE, RegisterNodeRequest)
+    spec = msgspec.convert(REGISTER, RegisterNodeRequest)
     await parts.nodes.register(caller, spec)
     for name in ("custom_analytics_node", "hybrid_search"):
         with pytest.raises(Conflict, match="there already"):

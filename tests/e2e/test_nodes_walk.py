@@ -1,85 +1,18 @@
-"""Nodes, stars and stages from the command line and over HTTP, with a daemon as people run it."""
+"""Nodes, stars and stages from the command line and the client, with a daemon as people run it."""
 
 from __future__ import annotations
 
-import http.client
 import json
 from typing import Any
 
 import pytest
+from reference import REGISTER
 from servers.fixtures import node_url  # noqa: F401
 
 from lukhas_sdk.client import LukhasClient
 from lukhas_sdk.contract.base import STAGES
 from lukhas_sdk.errors import NotFound
 from lukhas_sdk.paths import Paths
-
-REGISTER = {
-    "node_id": "custom_analytics_node",
-    "node_type": "cognitive_processor",
-    "capabilities": ["data_analysis", "pattern_recognition"],
-    "constructor_config": {
-        "t4_compliant": True,
-        "instantiation_pattern": "constructor_aware",
-        "dependencies": ["memory_module", "attention_module"],
-    },
-    "constellation_metadata": {"compatible_pillars": ["🧠"], "pipeline_stages": ["attention", "thought"]},
-}
-STAGE_CONFIG = {
-    "memory": {"depth": 3, "emotional_context": True},
-    "attention": {"focus_type": "analytical", "pattern_weights": [0.7, 0.3]},
-    "thought": {"reasoning_mode": "symbolic", "glyph_processing": True},
-    "risk": {"guardian_threshold": 0.15, "ethics_frameworks": ["constitutional", "utilitarian"]},
-    "intent": {"auth_required": True, "lambda_id_verification": True},
-    "action": {"response_type": "cognitive", "output_format": "structured"},
-}
-"""Both as the API reference has them."""
-
-
-def ask(home: Any, method: str, path: str, body: Any = None) -> Any:
-    key = (home.path / "state" / "local.key").read_text().strip()
-    connection = http.client.HTTPConnection("127.0.0.1", int(home.env["LUKHAS_PORT"]), timeout=30)
-    try:
-        connection.request(
-            method, f"/v1{path}", None if body is None else json.dumps(body),
-            {"X-API-Key": key, **({"Content-Type": "application/json"} if body is not None else {})},
-        )  # fmt: skip
-        response = connection.getresponse()
-        tree = json.loads(response.read())
-        assert response.status == 200, tree
-        return tree
-    finally:
-        connection.close()
-
-
-def test_the_references_requests(warm_home: Any) -> None:
-    registered = ask(warm_home, "POST", "/constellation/registry/nodes", REGISTER)
-    assert registered.keys() >= {"registration_id", "status", "validation_results"}
-    assert registered["validation_results"].keys() >= {
-        "t4_compliance", "constructor_validation", "constellation_compatibility",
-    }  # fmt: skip
-    listed = ask(warm_home, "GET", "/constellation/registry/nodes?stage=attention&pillar=consciousness")
-    assert listed.keys() >= {"nodes", "total_count", "registry_health"}
-    for node in listed["nodes"]:
-        assert node.keys() >= {"node_id", "capabilities", "t4_compliant", "availability"}
-    assert "custom_analytics_node" in {node["node_id"] for node in listed["nodes"]}
-    assert ask(warm_home, "DELETE", "/constellation/registry/nodes/custom_analytics_node")["removed"]
-    data: Any = {"input": "Explain quantum entanglement in simple terms"}
-    for stage in STAGES:
-        answer = ask(
-            warm_home,
-            "POST",
-            f"/matriz/stage/{stage}",
-            {"input_data": data, "context": {}, "stage_config": STAGE_CONFIG},
-        )
-        assert answer.keys() >= {
-            "stage_result", "next_stage", "confidence", "processing_time_ms", "constellation_context",
-        }  # fmt: skip
-        assert answer["constellation_context"].keys() >= {"current_state", "node_utilization"}
-        data = answer["stage_result"]
-    status = ask(warm_home, "GET", "/matriz/status")["t4_compliance"]
-    assert status["constructor_aware_instantiation"] == "active"
-    assert "8 nodes" in status["reasons"]["constructor_aware_instantiation"]
 
 
 def test_nodes_from_the_command_line(warm_home: Any, node_url: str) -> None:  # noqa: F811

@@ -118,6 +118,12 @@ async def matriz_status(call: Call[NoParams, NoBody]) -> contract.MatrizStatusRe
         )
         for stage in STAGES
     }
+    stages: dict[str, contract.StageHealth] = {}
+    for stage in STAGES:
+        star = needed.get(stage, consciousness)
+        latency, why = _median(parts.metrics, f"stage.{stage}")
+        samples = parts.metrics.samples(f"stage.{stage}")
+        stages[stage] = contract.StageHealth(_state(star), latency, samples, reasons=why | _inactive(star))
     return contract.MatrizStatusResponse(
         pipeline_health=contract.PipelineHealth(**stages),
         constellation_framework=contract.FrameworkHealth(
