@@ -72,7 +72,7 @@ class Drafter:
     async def _one(self, asked: _Asked, count: int, release: Release | None) -> Completion:
         if release is None:
             return await asked.ask()
-        release.begin(lambda text: grounded.without_false_marks(text, count))
+        release.begin(lambda text: grounded.without_repeats(grounded.without_false_marks(text, count))[0])
         try:
             return await asked.ask(release)
         finally:
@@ -120,7 +120,7 @@ class Drafter:
             return error
 
     async def _checked(self, completion: Completion, notes: Sequence[Note], held_back: str) -> Draft:
-        text = grounded.without_false_marks(completion.text, len(notes))
+        text, repeats = grounded.without_repeats(grounded.without_false_marks(completion.text, len(notes)))
         cited = [notes[place] for place in grounded.cited(text, len(notes))]
         statements = await asyncio.to_thread(self._support, text, notes)
         share = support.share(statements)
@@ -128,6 +128,8 @@ class Drafter:
             f"{completion.model} drafted in {completion.total_ms:.0f} ms"
             f" (first token after {completion.first_token_ms:.0f} ms) from {len(notes)} memories, citing {len(cited)}"
         )
+        if repeats:
+            step += f"; it said {repeats} sentences again, which are left out"
         if statements:
             step += f"; memory carries {sum(one.supported for one in statements)} of {len(statements)} statements"
         reasons = {} if share is not None else {"confidence": "the draft makes no statement to check"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lukhas_sdk.contract.matriz import Preferences, ThoughtMode
 from lukhas_sdk.contract.memory import Memory
 from lukhasd.matriz.extractive import attribution
+from lukhasd.matriz.sentences import ABBREVIATION, FENCE, MARKS
 from lukhasd.matriz.support import MARK, Source
 from lukhasd.models.language import Message
 
@@ -31,6 +33,13 @@ LENGTH: dict[str, tuple[str, int]] = {
     "detailed": ("As long as it needs.", 900),
 }
 """What the model is told, and the tokens it may write."""
+SENTENCE_END = re.compile(r"(?:[.!?…][\"'”’)]*(?:\s*\[\d{1,2}\])*\s+|\n\s*)(?=[^\s\[])")
+"""Seen only where the next sentence has begun, so that no mark that belongs to it is cut off."""
+NO_END = re.compile(rf"{ABBREVIATION.pattern}|^\s*\d+[.)]$")
+"""A full stop that ends an abbreviation, or the number of a list's entry."""
+STOP = re.compile(r"[.!?…][\"'”’)]*$")
+TELLING_WORDS = 4
+"""So many a sentence has at least that is left out wherever it comes again."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +94,44 @@ def cited(text: str, count: int) -> list[int]:
 def without_false_marks(text: str, count: int) -> str:
     """The draft without citation marks that point at no note."""
     return MARK.sub(lambda match: match[0] if 0 < int(match[1]) <= count else "", text)
+
+
+def without_repeats(text: str) -> tuple[str, int]:
+    """The draft without the sentences that it says again, but for citation marks, case and punctuation, and how many
+    they are. Small models go round in circles.
+
+    What is short, an entry of a list, or a line without a full stop may well come again: it is left out only right
+    after itself. Code stays as it is. Of a beginning of `text` that ends with a sentence the result is a beginning
+    too.
+    """
+    kept, gap, left_out = "", "", 0
+    said: list[str] = []
+    fenced = False
+    written = pieces(text)
+    for place, piece in enumerate(written, 1):
+        body = piece.rstrip()
+        fenced ^= bool(FENCE.match(piece))
+        unmarked = MARK.sub("", body)
+        words = " ".join(re.findall(r"\w+", MARKS.sub("", unmarked).lower()))
+        whole = bool(STOP.search(unmarked)) and not MARKS.match(body)
+        again = words in said[-1:] or (whole and words.count(" ") + 1 >= TELLING_WORDS and words in said)
+        if place == len(written) and left_out and not whole:  # cut off by the limit of tokens, on yet another round
+            again |= any(one.startswith(words) for one in said)
+        if again and words and not fenced:
+            left_out += 1
+            gap = max(gap, piece[len(body) :], key=lambda space: space.count("\n"))
+            continue
+        kept += gap + body
+        gap = piece[len(body) :]
+        said.append(words)
+    return kept, left_out
+
+
+def pieces(text: str) -> list[str]:
+    """Sentences and lines, each with the space after it; the last may not be whole yet."""
+    found, start = [], 0
+    for match in SENTENCE_END.finditer(text):
+        if not NO_END.search(text[start : match.start() + 1]):
+            found.append(text[start : match.end()])
+            start = match.end()
+    return [*found, text[start:]]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 
 from lukhas_sdk.contract.matriz import ProcessEvent
-
-SENTENCE_END = re.compile(r"(?:[.!?…][\"'”’)]*(?:\s*\[\d{1,2}\])*\s+|\n\s*)(?=[^\s\[])")
-"""Seen only where the next sentence has begun, so that no mark that belongs to it is cut off."""
+from lukhasd.matriz.grounded import pieces
 
 
 class Release:
@@ -32,7 +29,7 @@ class Release:
     def take(self, piece: str) -> None:
         """The next piece that the model wrote."""
         self._seen += piece
-        if self._passed and self._work is None and self._complete() > len(self._released):
+        if self._passed and self._work is None and len(self._prefix()) > len(self._released):
             self._work = asyncio.ensure_future(self._judge_on())
 
     async def stop(self) -> None:
@@ -51,13 +48,9 @@ class Release:
             replace = False
         self._released = text
 
-    def _complete(self) -> int:
-        """Length of what is shown of the sentences that are whole."""
-        return len(self._prefix())
-
     def _prefix(self) -> str:
-        ends = [match.end() for match in SENTENCE_END.finditer(self._seen)]
-        return self._clean(self._seen[: ends[-1]].lstrip()) if ends else ""
+        """What is shown of the sentences that are whole, without the space after them: the next may be left out."""
+        return self._clean("".join(pieces(self._seen)[:-1]).strip())
 
     async def _judge_on(self) -> None:
         """Until no whole sentence is left that was not judged."""

@@ -65,6 +65,17 @@ async def test_a_draft_is_given_as_it_is_checked(parts: Parts, caller: Caller, c
     assert len(listed.entries) == 1  # its beginnings were judged, and not written down
 
 
+async def test_a_model_that_goes_round_in_circles_says_it_once(parts: Parts, caller: Caller, chat_url: str) -> None:
+    await fill(parts, caller, KEY)
+    await use(parts, chat_url, "circles")
+    events: list[ProcessEvent] = []
+    answer = await parts.pipeline.process(caller, ask("Where is the spare key?"), on_event=events.append)
+    assert told(events) == answer.response == f"{KEY} [1]"
+    thought = answer.matriz_pipeline_trace[2]
+    assert "it said 39 sentences again" in thought.step
+    assert [one.text for one in thought.statements] == [KEY]
+
+
 async def test_a_draft_that_is_thrown_away_is_replaced(parts: Parts, caller: Caller, chat_url: str) -> None:
     await fill(parts, caller, KEY)
     await use(parts, chat_url, "invents")

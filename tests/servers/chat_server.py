@@ -20,7 +20,7 @@ MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
     "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always", "guard-safe", "guard-unsafe", "guard-garbage",
     "guard-slow", "guard-drip", "guard-huge", "guard-redirects", "guard-refuses", "guard-injected", "obedient",
-    "tells",
+    "tells", "circles",
 )  # fmt: skip
 last: dict[str, object] = {}
 taught: dict = {"pairs": [], "options": {}, "always": None}
@@ -32,6 +32,8 @@ def answer(body: dict) -> str:
     if body["model"] == "invents":
         return "The treasure of 4711 ducats is buried in Atlantis [7]."
     told = re.findall(r"^│ (?!\()(.*)$", system, re.M)
+    if body["model"] == "circles":
+        return " ".join([f"{told[0]} [1]"] * 40)
     if body["model"] == "tells":
         return f"{told[0]} [1] The roof is of gold. Nobody knows why. That is all."
     return f"{told[0]} [1]" if told else "The notes do not say."
@@ -94,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         self.chunk(b"data: [DONE]\n\n")
         self.chunk(b"")
 
-    be_invents = be_tells = be_good
+    be_invents = be_tells = be_circles = be_good
 
     def be_plain(self, body: dict) -> None:
         self.give(json.dumps({"choices": [{"message": {"content": answer(body)}}]}).encode())
