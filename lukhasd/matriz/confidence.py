@@ -14,7 +14,7 @@ import msgspec
 
 from lukhasd.matriz.extractive import Quote
 from lukhasd.matriz.stages.attention import Focused
-from lukhasd.memory.likelihood import Coefficients, Found, Likelihood, speaker_of
+from lukhasd.memory.likelihood import Coefficients, Found, Likelihood, heading_of, speaker_of
 
 
 class Confidence:
@@ -39,5 +39,7 @@ def judged(kept: Sequence[Focused], quotes: Sequence[Quote]) -> tuple[list[Found
     for candidate in (one.candidate for one in kept):
         content = candidate.memory.content
         text = quoted.get(candidate.memory.memory_id, content.data)
-        found.append(Found(text, speaker_of(content.context), candidate.relevance, candidate.cosine))
+        found.append(
+            Found(text, speaker_of(content.context), candidate.relevance, candidate.cosine, heading_of(content.context))
+        )
     return found, [one.candidate.memory.memory_id in quoted for one in kept]

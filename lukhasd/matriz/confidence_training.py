@@ -2,9 +2,9 @@
 python -m lukhasd.matriz.confidence_training NOTES FACTS
 
 Each question goes through search, attention and quotation as in the daemon. The first is whether a memory that answers
-is among those found, the second whether one is among those quoted. Both are fitted on the conversations, the notes and
-the facts together and measured on each, with whole conversations, notes and sets of facts left out of the fit. See
-`lukhasd.memory.questions` for the sets.
+is among those found, the second whether one is among those quoted. Both are fitted on the conversations, the notes,
+the documents and the facts together and measured on each, with whole conversations, notes, documents and sets of facts
+left out of the fit. See `lukhasd.memory.questions` for the sets.
 """
 
 from __future__ import annotations
@@ -85,7 +85,15 @@ async def _ask(
         _sample(
             question, [answerable.found(hit) for hit in hits], [hit.content.data in question.answers for hit in hits]
         ),
-        _sample(question, kept, [one.candidate.memory.content.data in question.answers for one in focus.kept], chosen),
+        _sample(
+            question,
+            kept,
+            [
+                question.is_answered_by(one.candidate.memory.content.data, found.text)
+                for one, found in zip(focus.kept, kept, strict=True)
+            ],
+            chosen,
+        ),
     )
 
 

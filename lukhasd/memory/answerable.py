@@ -12,7 +12,7 @@ from importlib import resources
 import msgspec
 
 from lukhas_sdk.contract.memory import SearchHit
-from lukhasd.memory.likelihood import Coefficients, Found, Likelihood, speaker_of
+from lukhasd.memory.likelihood import Coefficients, Found, Likelihood, heading_of, speaker_of
 
 
 class Answerable:
@@ -30,4 +30,4 @@ def load() -> Answerable:
 
 
 def found(hit: SearchHit) -> Found:
-    return Found(hit.content.data, speaker_of(hit.context), hit.relevance_score, hit.cosine)
+    return Found(hit.content.data, speaker_of(hit.context), hit.relevance_score, hit.cosine, heading_of(hit.context))

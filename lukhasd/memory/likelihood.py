@@ -2,9 +2,10 @@
 
 Two logistic models (Platt, 1999), one on the other. The first gives each memory the probability that it answers by
 itself, from what it shares with the question, whose words it is and what the question asks for. The second gives the
-probability that one of the chosen answers, from the first's probabilities alone; it makes good what the first gets
-wrong by taking the memories for independent. Nothing leans on how many memories there are: how rare a word is, and how
-near a memory, is counted among those found.
+probability that one of the chosen answers, from the first's probabilities, whether somebody who speaks is asked about
+and how much of what was found is of documents; it makes good what the first gets wrong by taking the memories for
+independent. Nothing leans on how many memories there are: how rare a word is, and how near a memory, is counted among
+those found.
 
 `lukhasd.memory.likelihood_training` fits both.
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from lukhasd.memory.item import SPEAKER_KEYS
 from lukhasd.memory.signals import ASKERS, FIRST_PERSON
+from lukhasd.memory.sought import SOUGHT, sought
 from lukhasd.memory.words import FUNCTION_WORDS, Analyser
 from lukhasd.models.logistic import Floats, Logistic
 
@@ -36,45 +38,6 @@ FAR = 0.4
 """Where the nearest memory's cosine is less, the less the less likely any of them answers."""
 LEAST = 1e-4
 """Probabilities are kept so far from 0 and 1 before their logarithm is taken."""
-NUMBERS = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    "eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|dozen|few|once|twice|"
-    "half|couple|many|several"
-)
-MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-TIMES = (
-    "yesterday|today|tomorrow|tonight|last|next|ago|week|month|year|morning|evening|christmas|easter|spring|summer|"
-    "autumn|winter|noon"
-)
-PEOPLE = (
-    "mother|mum|mom|father|dad|sister|brother|aunt|uncle|cousin|son|daughter|friend|neighbour|neighbor|boss|teacher|"
-    "colleague|wife|husband|kids?|children|grandmother|grandfather|grandma|nephew|niece|people|he|she|they|we|"
-    "everyone|nobody"
-)
-NAME = r"(?<![.!?]\s)(?<!^)\b[A-Z][a-zà-ÿ]+"
-SOUGHT: Final = tuple(
-    (re.compile(asks, re.IGNORECASE), re.compile(holds))
-    for asks, holds in (
-        (
-            r"\b(when|what (time|date|day|month|year)|which (day|month|year)|how long ago)\b",
-            rf"\b\d|(?i:\b({MONTHS})[a-z]*\b|\b({TIMES}))",
-        ),
-        (
-            r"\bhow (many|much|old|long|far|often|big|tall|high|cold|fast|late)\b|\b(price|cost|score|age)\b",
-            rf"\d|(?i:\b({NUMBERS})\b)",
-        ),
-        (r"\b(who|whose|whom)\b|\bnames?\b|\bcalled\b", rf"{NAME}|(?i:\b({PEOPLE})\b)"),
-        (
-            r"\b(where|which (town|city|country|place))\b",
-            r"(?i:\b(in|at|to|from|near|on|into|by|behind|under|outside|home|there|here|around)\b)",
-        ),
-        (
-            r"\bwhy\b",
-            r"(?i:\b(because|since|so|as|to|for|want|wanted|need|needed|that's why|reason|after|due)\b)",
-        ),
-    )
-)
-"""What a question asks for (a time, a number, somebody, a place, a reason), and what holds such."""
 SPEAKING: Final = re.compile(r"\b(I|my|me|mine|myself|we|our|us)\b", re.IGNORECASE)
 SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?\n]*")
 CAPITALISED: Final = re.compile(r"(?<!^)\b[A-Z][a-z]+")
@@ -82,20 +45,23 @@ CAPITALISED: Final = re.compile(r"(?<!^)\b[A-Z][a-z]+")
 WORD_FEATURES: Final = (
     "held", "theirs", "held × theirs", "first person", "holds what is sought", "asks", "held × asks", "new",
     "held × new", "asked words", "somebody named", "who speaks", "a time", "a number", "somebody", "a place",
-    "a reason",
+    "a reason", "held by the heading alone", "headed",
 )  # fmt: skip
+WHO_SPEAKS, HEADED = WORD_FEATURES.index("who speaks"), WORD_FEATURES.index("headed")
 VECTOR_FEATURES: Final = ("cosine", "cosine above the mean", "score below the best", "cosine × who speaks", "far")
 """These need a cosine of at least one of the memories."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A memory, as far as its answering is judged. `relevance` is its score in the search."""
+    """A memory, as far as its answering is judged. `relevance` is its score in the search; `heading` stands over a
+    part of a document."""
 
     text: str
     speaker: str
     relevance: float
     cosine: float | None
+    heading: str = ""
 
 
 class Layers(msgspec.Struct, frozen=True):
@@ -124,7 +90,7 @@ class Likelihood:
         rows, near = self._reader.features(question, found)
         layers = self.coefficients.words_only if near is None else self.coefficients.with_vectors
         each = layers.each.probabilities(rows if near is None else np.hstack([rows, near]))
-        return layers.whole.probability(summary(each, np.array(chosen or [True] * len(found))))
+        return layers.whole.probability(summary(rows, each, np.array(chosen or [True] * len(found))))
 
 
 class Reader:
@@ -151,16 +117,25 @@ class Reader:
         return words, np.column_stack([cosine, cosine - known.mean(), relevance - relevance.max(), spoken, far])
 
 
-def summary(each: Floats, chosen: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Of the memories' own probabilities, as logits: the best of the chosen; that any other of the chosen answers; the
-    best of the chosen less the best of all; the sum over all."""
+def summary(words: Floats, each: Floats, chosen: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Of the memories' WORD_FEATURES and own probabilities, these as logits: the best of the chosen; that any other of
+    the chosen answers; the best of the chosen less the best of all; the sum over all. Then whether somebody who speaks
+    is asked about and the share of memories with a heading, with what either changes."""
     ranked = np.sort(each[chosen])[::-1]
     best = _logit(ranked[0])
-    return best, _logit(float(1 - np.prod(1 - ranked[1:]))), best - _logit(each.max()), _logit(each.sum())
+    others = _logit(float(1 - np.prod(1 - ranked[1:])))
+    spoken, headed = float(words[0, WHO_SPEAKS]), float(words[:, HEADED].mean())
+    of_chosen = (best, others, best - _logit(each.max()), _logit(each.sum()))
+    return (*of_chosen, spoken, best * spoken, others * spoken, headed, best * headed)
 
 
 def speaker_of(context: dict[str, object] | None) -> str:
     return next((str(context[key]) for key in SPEAKER_KEYS if context.get(key)), "") if context else ""
+
+
+def heading_of(context: dict[str, object] | None) -> str:
+    heading = context.get("heading") if context else None
+    return heading if isinstance(heading, str) else ""
 
 
 class _Asked:
@@ -174,7 +149,7 @@ class _Asked:
         self.names = frozenset(analyser.terms(" ".join(self.persons)))
         self.all_stems = frozenset(analyser.terms(text))
         self.stems = self.all_stems - self.names - reader.function_stems
-        self.sought = next((place for place, (asks, _) in enumerate(SOUGHT) if asks.search(text)), None)
+        self.sought = sought(text)
 
     def _persons(self, text: str, words: frozenset[str]) -> tuple[frozenset[str], bool]:
         speaking = frozenset[str]().union(*self.speakers.values())
@@ -195,19 +170,24 @@ class _Read:
         self._asks = float(text.rstrip().endswith("?"))
         stems = frozenset(reader.analyser.terms(self._told))
         self.held = asked.stems & stems
+        heading = frozenset(reader.analyser.terms(found.heading)) if found.heading else frozenset()
+        self._above = (asked.stems & heading) - stems
+        self._headed = bool(found.heading)
         self._new = len(stems - asked.all_stems - reader.function_stems)
         self._theirs = _theirs(asked, asked.speakers[found.speaker], mentioned=not asked.names.isdisjoint(stems))
         self._asked = asked
 
     def row(self, rarity: dict[str, float]) -> tuple[float, ...]:
         asked, theirs = self._asked, self._theirs
-        held = sum(rarity[stem] for stem in self.held) / max(sum(rarity.values()), 1e-9)
+        whole = max(sum(rarity.values()), 1e-9)
+        held = sum(rarity[stem] for stem in self.held) / whole
+        above = sum(rarity[stem] for stem in self._above) / whole
         new = min(self._new, NEW_WORDS) / NEW_WORDS
-        sought = [float(asked.sought == place) for place in range(len(SOUGHT))]
-        holds = asked.sought is not None and SOUGHT[asked.sought][1].search(self._told) is not None
+        kinds = [float(asked.sought is kind) for kind in SOUGHT]
+        holds = asked.sought is not None and asked.sought.holds.search(self._told) is not None
         own = (held, theirs, held * theirs, float(SPEAKING.search(self._told) is not None), float(holds))
         about = (float(len(asked.stems)), float(bool(asked.persons)), float(asked.speaking))
-        return (*own, self._asks, held * self._asks, new, held * new, *about, *sought)
+        return (*own, self._asks, held * self._asks, new, held * new, *about, *kinds, above, float(self._headed))
 
 
 def _theirs(asked: _Asked, speaker: frozenset[str], *, mentioned: bool) -> float:

@@ -1,10 +1,10 @@
 """Questions whose answering memories are known, for fitting and checking what says whether memory answers.
 
-Three sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; the
-conversations beside them (`lukhasd.memory.conversations`); and the fact-update development set (gzipped JSON lines,
-Apache-2.0), ten facts a question. Each of its questions is asked with and without the facts that answer it, and of
-somebody else whom the same facts are about: the people stay, so that what is not answerable is hard. The facts of every
-second question are kept as what their subjects said.
+Four sets: the notes of `tests/data/questions` (this project's own), which is what people keep and ask; the
+conversations (`lukhasd.memory.conversations`) and the documents beside them; and the fact-update development set
+(gzipped JSON lines, Apache-2.0), ten facts a question. Each of its questions is asked with and without the facts that
+answer it, and of somebody else whom the same facts are about: the people stay, so that what is not answerable is hard.
+The facts of every second question are kept as what their subjects said.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lukhas_sdk.contract.memory import MemoryContent, SearchHit, SearchRequest, StoreRequest
+from lukhas_sdk.documents import split_markdown
 from lukhasd.database import Database
 from lukhasd.memory import conversations
 from lukhasd.memory.store import MemoryStore
@@ -35,13 +36,20 @@ NAME = re.compile(r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*)+")
 @dataclass(frozen=True)
 class Question:
     """Asked of `owner`'s memories. `answers` are the texts that answer; hits with a `hidden` text are taken out.
-    Questions of one `group` belong on one side of a validation."""
+    Questions of one `group` belong on one side of a validation. Where one of `phrases` must be said, a quotation
+    without any of them does not answer, even one of a text that does."""
 
     owner: str
     text: str
     answers: frozenset[str]
     hidden: frozenset[str]
     group: int
+    phrases: frozenset[str] = frozenset()
+
+    def is_answered_by(self, text: str, quoted: str) -> bool:
+        """Whether `quoted` of the memory `text` answers."""
+        said = " ".join(quoted.split())
+        return text in self.answers and (not self.phrases or any(phrase in said for phrase in self.phrases))
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,26 @@ def read_conversations(folder: Path) -> QuestionSet:
     together = [memory for memories in items.values() for memory in memories]
     items[TOGETHER_OWNER] = together + read_notes(folder).items[NOTES_OWNER]
     questions += [replace(question, owner=TOGETHER_OWNER) for question in questions[::3]]
+    return QuestionSet(items, questions)
+
+
+def read_documents(folder: Path) -> QuestionSet:
+    """Each document, cut as an import cuts it, in a store of its own; and every question again where all of them are
+    in one store, with the notes. A group is a document."""
+    items: dict[str, list[StoreRequest]] = {}
+    questions = []
+    for group, part in enumerate((folder / "questions.txt").read_text(encoding="utf-8").split("# ")[1:]):
+        name, *lines = part.splitlines()
+        file = folder / f"{name}.md"
+        items[name] = list(split_markdown(file.read_text(encoding="utf-8"), source=file.name))
+        texts = [item.content.data for item in items[name]]
+        for line in lines:
+            asked, *phrases = line[2:].split(" | ")
+            answers = frozenset(text for text in texts if any(phrase in " ".join(text.split()) for phrase in phrases))
+            questions.append(Question(name, asked, answers, frozenset(), group, frozenset(phrases)))
+    together = [memory for memories in items.values() for memory in memories]
+    items[TOGETHER_OWNER] = together + read_notes(folder.parent).items[NOTES_OWNER]
+    questions += [replace(question, owner=TOGETHER_OWNER) for question in questions]
     return QuestionSet(items, questions)
 
 
@@ -153,7 +181,7 @@ async def find(store: MemoryStore, question: Question, limit: int) -> Sequence[S
 
 
 def parse_arguments(description: str | None) -> dict[str, QuestionSet]:
-    """The conversations, the notes and the facts that the command line names."""
+    """The conversations, the notes, the documents and the facts that the command line names."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notes", type=Path, metavar="NOTES", help="the folder tests/data/questions")
     parser.add_argument("facts", type=Path, metavar="FACTS", help="the fact-update development set, .jsonl.gz")
@@ -161,6 +189,7 @@ def parse_arguments(description: str | None) -> dict[str, QuestionSet]:
     return {
         "conversations": read_conversations(given.notes),
         "notes": read_notes(given.notes),
+        "documents": read_documents(given.notes / "documents"),
         "facts": read_facts(given.facts),
     }
 

@@ -93,11 +93,28 @@ def test_a_long_memory_takes_no_longer_than_its_beginning() -> None:
 
 
 def test_the_summary_says_what_the_chosen_lack_beside_the_rest() -> None:
-    best, others, behind, total = summary(np.array([0.9, 0.5, 0.2]), np.array([False, True, True]))
-    assert best == pytest.approx(0.0)
+    words = np.zeros((3, len(WORD_FEATURES)))
+    words[:, WORD_FEATURES.index("who speaks")] = 1.0
+    words[0, WORD_FEATURES.index("headed")] = 1.0
+    best, others, behind, total, spoken, *what_it_changes, headed, of_headed = summary(
+        words, np.array([0.8, 0.6, 0.2]), np.array([False, True, True])
+    )
+    assert best == pytest.approx(np.log(0.6 / 0.4))
     assert others == pytest.approx(np.log(0.2 / 0.8))
-    assert behind == pytest.approx(-np.log(9.0))
+    assert behind == pytest.approx(np.log(0.6 / 0.4) - np.log(0.8 / 0.2))
     assert total > 5
+    assert (spoken, headed) == pytest.approx((1.0, 1 / 3))
+    assert (*what_it_changes, of_headed) == pytest.approx((best, others, best / 3))
+
+
+def test_a_heading_holds_what_its_text_leaves_out() -> None:
+    under, bare = Found("Ada sails.", "", 1.0, None, "Boats > Kiel"), Found("Ada sails.", "", 1.0, None)
+    rows, _ = Reader().features("Does she sail boats in Kiel?", [under, bare])
+    columns = {name: rows[:, place].tolist() for place, name in enumerate(WORD_FEATURES)}
+    assert columns["headed"] == [1.0, 0.0]
+    assert columns["held by the heading alone"][0] > 0.5
+    assert columns["held by the heading alone"][1] == 0.0
+    assert columns["held"][0] == columns["held"][1]
 
 
 @pytest.mark.parametrize(("context", "speaker"), [({"role": "user"}, "user"), ({}, ""), (None, "")])

@@ -8,9 +8,9 @@ from lukhas_sdk.contract.base import Reasons, Tier
 from lukhas_sdk.contract.matriz import Intent, ProcessRequest
 from lukhas_sdk.errors import InsufficientPermissions
 from lukhasd.identity.caller import Caller
-from lukhasd.matriz.expectation import expected
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.stages.thought import Draft
+from lukhasd.memory.sought import sought
 
 NEEDED_TIER = {"cognitive_response": Tier.USER, "remember": Tier.USER}
 
@@ -61,8 +61,8 @@ def verify(caller: Caller, request: ProcessRequest, draft: Draft, classifier: In
 def _gives_what_was_asked(question: str, draft: Draft) -> str:
     if not draft.answered:
         return "the draft says that it has no answer"
-    asked = expected(question)
-    if asked is None:
+    asked = sought(question)
+    if asked is None or not asked.shows:
         return "the draft answers in words"
     held = "holds" if asked.holds.search(draft.text) else "holds no"
     return f"the question asks for {asked.name}, and the draft {held} such"
