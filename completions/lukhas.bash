@@ -7,7 +7,7 @@ _lukhas() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ "${COMP_WORDS[i]}" == -- ]] && return
         case "${at:+$at }${COMP_WORDS[i]}" in
-            process|chat|stream|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|glyph|audit|jobs|stage|node|star|config|daemon|status|perf|t4|ops|doctor|'stream consciousness'|'stream memory-drift'|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model pull'|'model remove'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'glyph send'|'glyph watch'|'glyph list'|'glyph symbols'|'glyph register'|'glyph remove'|'glyph encode'|'glyph decode'|'audit list'|'audit status'|'jobs list'|'jobs show'|'jobs results'|'jobs watch'|'jobs cancel'|'jobs resume'|'jobs remove'|'node list'|'node show'|'node register'|'node test'|'node remove'|'star list'|'star test'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs') at="${at:+$at }${COMP_WORDS[i]}" ;;
+            process|chat|stream|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|glyph|audit|jobs|stage|node|star|bio|feedback|config|daemon|status|perf|t4|ops|webhook|doctor|'stream consciousness'|'stream memory-drift'|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model pull'|'model remove'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'glyph send'|'glyph watch'|'glyph list'|'glyph symbols'|'glyph register'|'glyph remove'|'glyph encode'|'glyph decode'|'audit list'|'audit status'|'jobs list'|'jobs show'|'jobs results'|'jobs watch'|'jobs cancel'|'jobs resume'|'jobs remove'|'node list'|'node show'|'node register'|'node test'|'node remove'|'star list'|'star test'|'feedback give'|'feedback list'|'feedback undo'|'feedback style'|'feedback style show'|'feedback style set'|'feedback style reset'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs'|'webhook add'|'webhook list'|'webhook show'|'webhook test'|'webhook remove'|'webhook deliveries'|'webhook replay'|'webhook rotate') at="${at:+$at }${COMP_WORDS[i]}" ;;
         esac
     done
     case "$at:$previous" in
@@ -200,6 +200,12 @@ _lukhas() {
         'node register:--pillar') return ;;
         'node register:--from') return ;;
         'node test:--stage') words='memory attention thought risk intent action' ;;
+        'feedback give:--comment') return ;;
+        'feedback give:--style') words='shorter longer more_detail plainer friendlier more_technical more_concise more_educational' ;;
+        'feedback list:--limit') return ;;
+        'feedback list:--cursor') return ;;
+        'feedback style set:--style') words='plain educational conversational concise technical' ;;
+        'feedback style set:--detail') words='brief moderate detailed' ;;
         'daemon start:--timeout') return ;;
         'daemon stop:--timeout') return ;;
         'daemon restart:--timeout') return ;;
@@ -207,12 +213,19 @@ _lukhas() {
         perf:--metric) return ;;
         perf:--window) return ;;
         perf:--step) return ;;
+        'webhook add:--event') return ;;
+        'webhook add:--symbol') return ;;
+        'webhook add:--description') return ;;
+        'webhook deliveries:--state') words='pending delivered dead' ;;
+        'webhook deliveries:--limit') return ;;
+        'webhook deliveries:--cursor') return ;;
+        'webhook rotate:--grace-s') return ;;
         *)
             case "$at" in
                 '')
-                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process chat stream memory guardian incidents auth identity model embedder export import backup restore glyph audit jobs stage node star config daemon status perf t4 ops doctor'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process chat stream memory guardian incidents auth identity model embedder export import backup restore glyph audit jobs stage node star bio feedback config daemon status perf t4 ops webhook doctor'; fi ;;
                 process)
-                    if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --remember --stream --batch --lines --parallel --no-parallel --resume --detach --output --force --json --no-autostart -h --help'; else words=''; fi ;;
+                    if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --bio --no-bio --remember --stream --batch --lines --parallel --no-parallel --resume --detach --output --force --json --no-autostart -h --help'; else words=''; fi ;;
                 chat)
                     if [[ "$current" == -* ]]; then words='--session --new --json --no-autostart -h --help'; else words=''; fi ;;
                 stream)
@@ -463,6 +476,24 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'star test')
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='identity memory vision bio dream ethics guardian quantum'; fi ;;
+                bio)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                feedback)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='give list undo style'; fi ;;
+                'feedback give')
+                    if [[ "$current" == -* ]]; then words='--comment --style --json --no-autostart -h --help'; else words='good bad'; fi ;;
+                'feedback list')
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'feedback undo')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'feedback style')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='show set reset'; fi ;;
+                'feedback style show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'feedback style set')
+                    if [[ "$current" == -* ]]; then words='--style --detail --json --no-autostart -h --help'; else words=''; fi ;;
+                'feedback style reset')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 config)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='get set unset path list'; fi ;;
                 'config get')
@@ -495,6 +526,24 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 ops)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                webhook)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='add list show test remove deliveries replay rotate'; fi ;;
+                'webhook add')
+                    if [[ "$current" == -* ]]; then words='--event --symbol --description --json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook list')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook test')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook remove')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook deliveries')
+                    if [[ "$current" == -* ]]; then words='--state --limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook replay')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'webhook rotate')
+                    if [[ "$current" == -* ]]; then words='--grace-s --json --no-autostart -h --help'; else words=''; fi ;;
                 doctor)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
             esac ;;

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.matriz import ConstellationConfig, Context, PipelineOptions, ProcessEvent, ProcessResponse
     from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
     from lukhas_sdk.contract.streams import Subscribed
-    from lukhas_sdk.contract.system import HealthResponse, StatusResponse
-    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
     from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
+    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
     from lukhas_sdk.jobs_nouns import JobsNoun
@@ -60,6 +59,7 @@ NOUNS = {
     "perf": ("ops_nouns", "PerfNoun"),
     "ops": ("ops_nouns", "OpsNoun"),
     "feedback": ("feedback_nouns", "FeedbackNoun"),
+    "bio": ("feedback_nouns", "BioNoun"),
     "webhooks": ("webhooks_nouns", "WebhooksNoun"),
 }
 """What hangs off a client: the module and the class of each noun."""
@@ -83,6 +83,7 @@ class BaseClient:
     perf: PerfNoun[Self]
     ops: OpsNoun[Self]
     feedback: FeedbackNoun[Self]
+    bio: BioNoun[Self]
     webhooks: WebhooksNoun[Self]
 
     def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
@@ -182,78 +183,6 @@ class BaseClient:
         from lukhas_sdk.contract.system import STATUS
 
         return cast("LukhasClient", self).call(STATUS)
-
-    @property
-    def memory(self) -> MemoryNoun[Self]:
-        from lukhas_sdk.nouns import MemoryNoun
-
-        return MemoryNoun(self)
-
-    @property
-    def model(self) -> ModelNoun[Self]:
-        from lukhas_sdk.models_nouns import ModelNoun
-
-        return ModelNoun(self)
-
-    @property
-    def embedder(self) -> EmbedderNoun[Self]:
-        from lukhas_sdk.nouns import EmbedderNoun
-
-        return EmbedderNoun(self)
-
-    @property
-    def guardian(self) -> GuardianNoun[Self]:
-        from lukhas_sdk.guardian_nouns import GuardianNoun
-
-        return GuardianNoun(self)
-
-    @property
-    def jobs(self) -> JobsNoun[Self]:
-        from lukhas_sdk.jobs_nouns import JobsNoun
-
-        return JobsNoun(self)
-
-    @property
-    def nodes(self) -> NodesNoun[Self]:
-        from lukhas_sdk.nodes_nouns import NodesNoun
-
-        return NodesNoun(self)
-
-    @property
-    def stars(self) -> StarsNoun[Self]:
-        from lukhas_sdk.nodes_nouns import StarsNoun
-
-        return StarsNoun(self)
-
-    @property
-    def glyph(self) -> GlyphNoun[Self]:
-        from lukhas_sdk.glyph_nouns import GlyphNoun
-
-        return GlyphNoun(self)
-
-    @property
-    def audit(self) -> AuditNoun[Self]:
-        from lukhas_sdk.glyph_nouns import AuditNoun
-
-        return AuditNoun(self)
-
-    @property
-    def incidents(self) -> IncidentsNoun[Self]:
-        from lukhas_sdk.guardian_nouns import IncidentsNoun
-
-        return IncidentsNoun(self)
-
-    @property
-    def feedback(self) -> FeedbackNoun[Self]:
-        from lukhas_sdk.feedback_nouns import FeedbackNoun
-
-        return FeedbackNoun(self)
-
-    @property
-    def bio(self) -> BioNoun[Self]:
-        from lukhas_sdk.feedback_nouns import BioNoun
-
-        return BioNoun(self)
 
     @verb
     def matriz_status(self) -> MatrizStatusResponse:

@@ -213,8 +213,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         bench=PolicyBench(guardian, settings=settings.guardian, policy_dir=paths.policy_dir), allowances=allowances,
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
-        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
-        stages=stages, symbols=symbols, audit=audit, feedback=feedback, bio=bio,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
     )  # fmt: skip
 
 

@@ -79,8 +79,6 @@ class _Trace:
     """Whether anybody reads the events."""
     ask: Callable[[StageName], Coroutine[None, None, list[NodeReport]] | None]
     """What the registered nodes of a stage say; None where there is none to ask."""
-    heard: bool
-    """Whether a caller reads the events as they come."""
     adaptation: Adaptation
     rows: list[TraceRow] = field(default_factory=list)
 
@@ -183,10 +181,6 @@ class Pipeline:
             self._bio.working(),
             self._awareness.processing(caller.identity_id, on_event) as (watch, answered),
         ):
-            trace = _Trace(
-                self._metrics, watch, partial(self._ask, caller, request.input), heard=on_event is not unheard
-            )
-            response = await self._process(caller, request, trace, interaction_id or new_interaction_id())
             intent.authorise(caller, request)
             standing = await self._feedback.standing(caller.identity_id)
             request, style = in_force(request, standing.style)

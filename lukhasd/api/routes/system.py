@@ -109,15 +109,6 @@ async def matriz_status(call: Call[NoParams, NoBody]) -> contract.MatrizStatusRe
     )
     # The consciousness pillar's self-test runs attention and thought on a sample of its own; action writes a fold.
     needed = {"memory": memory, "risk": guardian, "intent": identity, "action": memory}
-    stages = {
-        stage: contract.StageHealth(
-            status=_state(needed.get(stage, consciousness)),
-            latency_ms=_rounded(parts.metrics.percentile_ms(f"stage.{stage}", 50)),
-            samples=parts.metrics.samples(f"stage.{stage}"),
-            reasons=_median(parts.metrics, f"stage.{stage}")[1] | _inactive(needed.get(stage, consciousness)),
-        )
-        for stage in STAGES
-    }
     stages: dict[str, contract.StageHealth] = {}
     for stage in STAGES:
         star = needed.get(stage, consciousness)
