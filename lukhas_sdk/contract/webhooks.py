@@ -1,7 +1,12 @@
 """Webhooks: events that are posted to an address of the caller's, signed, until it takes them.
 
 A webhook gets the tokens of its own identity that it asks for. What one carries from outside, and what a memory says,
-is left out. Each delivery is posted at least once: `delivery_id` stays the same in every repetition.
+is left out. Each delivery is posted at least once: `delivery_id` stays the same in every repetition. What webhooks
+tell of themselves (`webhook_added`, `webhook_removed`, `webhook_rotated`, `webhook_delivery_dead`) goes to streams and
+the audit, and to no webhook.
+
+An event counts as accepted once it is on disk, which is some milliseconds after it happened: from then on neither a
+crash nor a restart loses it.
 """
 
 from __future__ import annotations
