@@ -13,7 +13,6 @@ from yarl import URL
 
 from lukhas_sdk import webhooks as signing
 from lukhas_sdk._version import __version__
-from lukhas_sdk.errors import LukhasError
 from lukhasd.webhooks.addresses import Place
 
 ERROR_CHARS = 300
@@ -113,8 +112,6 @@ def _explained(failure: Exception) -> str:
             text = f"it cannot be connected to: {failure.os_error.strerror or type(failure.os_error).__name__}"
         case aiohttp.ClientResponseError() | ValueError():
             text = "its answer is no HTTP"
-        case LukhasError():
-            text = failure.message
         case _:
             text = f"it broke off: {type(failure).__name__}"
     return text[:ERROR_CHARS]
