@@ -14,6 +14,7 @@ import msgspec
 
 from lukhasd.matriz.extractive import Quote
 from lukhasd.matriz.stages.attention import Focused
+from lukhasd.matriz.stages.memory import Candidate
 from lukhasd.memory.likelihood import Coefficients, Found, Likelihood, heading_of, speaker_of
 
 
@@ -34,12 +35,19 @@ class Confidence:
 
 def judged(kept: Sequence[Focused], quotes: Sequence[Quote]) -> tuple[list[Found], list[bool]]:
     """The memories kept, and which of them are quoted. Of a quoted one only the quotation counts."""
-    quoted = {quote.memory.memory_id: quote.text for quote in quotes}
-    found = []
-    for candidate in (one.candidate for one in kept):
-        content = candidate.memory.content
-        text = quoted.get(candidate.memory.memory_id, content.data)
-        found.append(
-            Found(text, speaker_of(content.context), candidate.relevance, candidate.cosine, heading_of(content.context))
-        )
-    return found, [one.candidate.memory.memory_id in quoted for one in kept]
+    quoted = {quote.memory.memory_id: quote for quote in quotes}
+    candidates = [one.candidate for one in kept]
+    found = [_found(candidate, quoted.get(candidate.memory.memory_id)) for candidate in candidates]
+    return found, [candidate.memory.memory_id in quoted for candidate in candidates]
+
+
+def _found(candidate: Candidate, quote: Quote | None) -> Found:
+    """A quotation's own cosine counts only where its memory's does: another embedder's are left out."""
+    content = candidate.memory.content
+    text, cosine, in_part = content.data, candidate.cosine, False
+    if quote is not None:
+        in_part = quote.text != " ".join(content.data.split())
+        text = quote.text
+        cosine = cosine if cosine is None or quote.cosine is None else quote.cosine
+    heading = heading_of(content.context)
+    return Found(text, speaker_of(content.context), candidate.relevance, cosine, heading, in_part)

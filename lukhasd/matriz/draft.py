@@ -10,6 +10,8 @@ from lukhas_sdk.contract.matriz import Citation
 from lukhas_sdk.contract.memory import Memory
 from lukhas_sdk.contract.thought import CandidateDraft, Collapse, Statement
 
+UNCALIBRATED = "the probability of being right is not calibrated for a model's draft"
+
 
 @dataclass(frozen=True)
 class Draft:

@@ -34,6 +34,7 @@ from lukhasd.constellation.stars import Stars
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
+from lukhasd.matriz.draft import UNCALIBRATED
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.release import Release
 from lukhasd.matriz.stages import action, attention, intent, risk
@@ -253,7 +254,7 @@ class Pipeline:
         duration_ms = (perf_counter() - started) * 1000
         reasons: dict[str, str] = {}
         if draft.answer_probability is None:
-            reasons["confidence"] = "the probability of being right is not calibrated for a model's draft"
+            reasons["confidence"] = UNCALIBRATED
         if "model" in draft.reasons:
             reasons["model"] = draft.reasons["model"]
         verified: bool | None = None

@@ -45,7 +45,7 @@ CAPITALISED: Final = re.compile(r"(?<!^)\b[A-Z][a-z]+")
 WORD_FEATURES: Final = (
     "held", "theirs", "held × theirs", "first person", "holds what is sought", "asks", "held × asks", "new",
     "held × new", "asked words", "somebody named", "who speaks", "a time", "a number", "somebody", "a place",
-    "a reason", "held by the heading alone", "headed",
+    "a reason", "held by the heading alone", "headed", "in part",
 )  # fmt: skip
 WHO_SPEAKS, HEADED = WORD_FEATURES.index("who speaks"), WORD_FEATURES.index("headed")
 VECTOR_FEATURES: Final = ("cosine", "cosine above the mean", "score below the best", "cosine × who speaks", "far")
@@ -55,13 +55,14 @@ VECTOR_FEATURES: Final = ("cosine", "cosine above the mean", "score below the be
 @dataclass(frozen=True)
 class Found:
     """A memory, as far as its answering is judged. `relevance` is its score in the search; `heading` stands over a
-    part of a document."""
+    part of a document; `in_part`: of a longer one `text` is what is quoted, and `cosine` that quotation's."""
 
     text: str
     speaker: str
     relevance: float
     cosine: float | None
     heading: str = ""
+    in_part: bool = False
 
 
 class Layers(msgspec.Struct, frozen=True):
@@ -172,7 +173,7 @@ class _Read:
         self.held = asked.stems & stems
         heading = frozenset(reader.analyser.terms(found.heading)) if found.heading else frozenset()
         self._above = (asked.stems & heading) - stems
-        self._headed = bool(found.heading)
+        self._form = (float(bool(found.heading)), float(found.in_part))
         self._new = len(stems - asked.all_stems - reader.function_stems)
         self._theirs = _theirs(asked, asked.speakers[found.speaker], mentioned=not asked.names.isdisjoint(stems))
         self._asked = asked
@@ -187,7 +188,7 @@ class _Read:
         holds = asked.sought is not None and asked.sought.holds.search(self._told) is not None
         own = (held, theirs, held * theirs, float(SPEAKING.search(self._told) is not None), float(holds))
         about = (float(len(asked.stems)), float(bool(asked.persons)), float(asked.speaking))
-        return (*own, self._asks, held * self._asks, new, held * new, *about, *kinds, above, float(self._headed))
+        return (*own, self._asks, held * self._asks, new, held * new, *about, *kinds, above, *self._form)
 
 
 def _theirs(asked: _Asked, speaker: frozenset[str], *, mentioned: bool) -> float:

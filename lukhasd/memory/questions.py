@@ -30,6 +30,8 @@ from lukhasd.records.metrics import Metrics
 
 NOTES_OWNER = "notes"
 TOGETHER_OWNER = "together"
+STRANGE_EACH = 3
+"""One such question in so many is also asked of a document that is about something else."""
 NAME = re.compile(r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*)+")
 
 
@@ -89,7 +91,8 @@ def read_conversations(folder: Path) -> QuestionSet:
 
 def read_documents(folder: Path) -> QuestionSet:
     """Each document, cut as an import cuts it, in a store of its own; and every question again where all of them are
-    in one store, with the notes. A group is a document."""
+    in one store, with the notes. Some are asked of another document, which does not answer them. A group is a
+    document."""
     items: dict[str, list[StoreRequest]] = {}
     questions = []
     for group, part in enumerate((folder / "questions.txt").read_text(encoding="utf-8").split("# ")[1:]):
@@ -102,9 +105,21 @@ def read_documents(folder: Path) -> QuestionSet:
             answers = frozenset(text for text in texts if any(phrase in " ".join(text.split()) for phrase in phrases))
             questions.append(Question(name, asked, answers, frozenset(), group, frozenset(phrases)))
     together = [memory for memories in items.values() for memory in memories]
+    strange = _of_another(questions)
     items[TOGETHER_OWNER] = together + read_notes(folder.parent).items[NOTES_OWNER]
     questions += [replace(question, owner=TOGETHER_OWNER) for question in questions]
+    questions += strange
     return QuestionSet(items, questions)
+
+
+def _of_another(questions: Sequence[Question]) -> list[Question]:
+    """Every third question that its document answers, asked of the next one, which does not."""
+    owners = list(dict.fromkeys(question.owner for question in questions))
+    return [
+        Question(owners[place], question.text, frozenset(), frozenset(), place)
+        for question in [question for question in questions if question.answers][::STRANGE_EACH]
+        for place in [(owners.index(question.owner) + 1) % len(owners)]
+    ]
 
 
 def read_facts(file: Path) -> QuestionSet:

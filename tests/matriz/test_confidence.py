@@ -76,10 +76,18 @@ def test_quotations_that_pass_over_a_better_memory_are_less_probable(confidence:
 
 def test_of_a_quoted_memory_only_the_quotation_counts() -> None:
     kept, quotes = answered("When did Runa take the ferry?")
-    cut = Quote(quotes[0].memory, "I took the ferry", 0.9, 0.5, 1.0, ("ferri",))
+    cut = Quote(quotes[0].memory, "I took the ferry", 0.9, 0.55, 1.0, ("ferri",))
     found, chosen = judged(kept, [cut])
     place = chosen.index(True)
     assert sum(chosen) == 1
     assert found[place].text == "I took the ferry"
     assert found[place].speaker == cut.memory.content.context["speaker"]
+    assert (found[place].in_part, found[place].cosine) == (True, 0.55)
+    assert not any(one.in_part for one in judged(kept, quotes)[0])
     assert len(found) == len(kept)
+
+
+def test_a_quotations_cosine_is_left_out_where_its_memory_has_none() -> None:
+    kept, quotes = answered("When did Runa take the ferry?", with_vectors=False)
+    assert any(quote.cosine is not None for quote in quotes)
+    assert all(one.cosine is None for one in judged(kept, quotes)[0])

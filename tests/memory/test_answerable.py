@@ -57,6 +57,8 @@ def test_the_shipped_fits_say_how_good_they_are(package: str, file: str, model: 
     assert all(figures["auc"]["low"] > 0.5 for figures in measured.values())
     assert measured["conversations"]["questions"] > 1_000
     assert measured["conversations"]["expected_calibration_error"]["value"] < 0.06
+    for name in ("conversations", "notes", "documents"):
+        assert measured[name]["said"] == pytest.approx(measured[name]["answered"], abs=0.05)
     assert "this project's own" in shipped["data"]
 
 

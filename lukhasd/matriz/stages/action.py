@@ -11,6 +11,7 @@ from lukhas_sdk.contract.guardian import Decision, Finding
 from lukhas_sdk.contract.matriz import Intent, ProcessRequest
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest, StoreResponse
 from lukhasd.identity.caller import Caller
+from lukhasd.matriz.draft import UNCALIBRATED
 from lukhasd.matriz.stages.thought import Draft
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.folds import Fold, FoldStore, Interaction, new_fold_id
@@ -83,7 +84,7 @@ async def act(
     state = await folds.save(interaction, fold)
     memory.answered(caller.identity_id, draft.text)
     done.append(f"folded it with {len(fold.parents)} memories" if state == "active" else "quarantined its fold")
-    reasons = {} if draft.answer_probability is not None else {"confidence": "see metadata.reasons"}
+    reasons = {} if draft.answer_probability is not None else {"confidence": UNCALIBRATED}
     return Outcome(fold.fold_id if state == "active" else None, draft.answer_probability, ", ".join(done), reasons)
 
 
