@@ -25,7 +25,7 @@ bench data:
     python tests/benchmarks/bench_cranfield.py --data {{data}}/memory/cranfield
     python tests/benchmarks/bench_supersession.py --data {{data}}/memory/fact-update-dev.jsonl.gz
     python tests/benchmarks/bench_guardian_shell.py {{data}}/guardian/shell.jsonl.gz
-    for bench in time gate cascade kill scale; do python tests/benchmarks/bench_$bench.py; done
+    for bench in time gate cascade kill scale bio; do python tests/benchmarks/bench_$bench.py; done
 
 # What continuous integration runs.
 ci:

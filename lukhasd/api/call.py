@@ -37,6 +37,10 @@ class Service:
     cpu_at_start_s: float = field(default_factory=time.process_time)
 
 
+def _unread(event: Any) -> None:
+    """There is no stream."""
+
+
 async def _at_once() -> None:
     """There is nothing to wait for."""
 
@@ -55,13 +59,18 @@ class Call(Generic[Params, Body]):
     body: Body
     who: Caller | None
     """None on public operations alone."""
-    emit: Callable[[Any], None] = lambda event: None
+    emit: Callable[[Any], None] = _unread
     """Sends an event of a streamed answer; without a stream it goes nowhere."""
     sent: Callable[[], Awaitable[None]] = _at_once
     """Waits until the client has taken what was emitted; without a stream it does not."""
     count: Callable[[int], None] = _free
     """Counts so many requests more against the operation's limit; RateLimitExceeded, and none is counted, where fewer
     are left."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether what is emitted goes anywhere."""
+        return self.emit is not _unread
 
     @property
     def caller(self) -> Caller:

@@ -50,6 +50,27 @@ def _last(url: str) -> dict[str, Any]:
         return json.load(response)  # type: ignore[no-any-return]
 
 
+async def test_only_what_is_read_as_it_comes_is_judged_beforehand(
+    parts: Parts, caller: Caller, chat_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(parts, caller, KEY)
+    await use(parts, chat_url, "tells")
+    judged: list[Any] = []
+    preview = parts.guardian.preview
+
+    async def counted(request: Any) -> Any:
+        judged.append(request)
+        return await preview(request)
+
+    monkeypatch.setattr(parts.guardian, "preview", counted)
+    alone = await parts.pipeline.process(caller, ask("Where is the spare key?"))
+    assert not judged
+    events: list[ProcessEvent] = []
+    read = await parts.pipeline.process(caller, ask("Where is the spare key?"), on_event=events.append)
+    assert judged
+    assert told(events) == read.response == alone.response
+
+
 async def test_a_draft_is_given_as_it_is_checked(parts: Parts, caller: Caller, chat_url: str) -> None:
     await fill(parts, caller, KEY)
     await use(parts, chat_url, "tells")
