@@ -112,9 +112,16 @@ class Bio:
             adaptation.measure("risk", 1 - safety, "1 − the guardian's safety score", clock_s=self.clock_s())
 
     def keep(self, owner: str, adaptation: Adaptation) -> None:
-        """What a request measured stands, and fades, until another measures it."""
+        """What a request measured stands, and fades, until another measures it. Of risk the greater stays: another
+        request may have measured it meanwhile."""
         kept = self._kept.setdefault(owner, {})
-        kept |= {name: one for name, one in adaptation.signals.items() if name not in ("stress", "trust")}
+        clock_s = self.clock_s()
+        for name, one in adaptation.signals.items():
+            before = kept.get(name) if name == "risk" else None
+            if name not in ("stress", "trust") and (
+                before is None or one.left(name, clock_s) >= before.left(name, clock_s)
+            ):
+                kept[name] = one
         self._kept.move_to_end(owner)
         while len(self._kept) > OWNERS_KEPT:
             self._kept.popitem(last=False)

@@ -195,13 +195,15 @@ async def test_stress_is_load_and_slowness_that_fades(bio: Bio, clock: Clock) ->
 
 
 async def test_risk_outlives_its_request_and_fades(bio: Bio, clock: Clock) -> None:
-    first = bio.begin("ana", "Hello", on=None, trust=None)
+    first, beside = (bio.begin("ana", "Hello", on=None, trust=None) for _ in range(2))
     bio.judged(first, None)
     assert "risk" not in first.signals
     bio.judged(first, 0.1)
     bio.judged(first, 0.9)  # the draft was harmless; the input was not
     assert not first.asks_nodes("risk")
     bio.keep("ana", first)
+    bio.judged(beside, 0.8)
+    bio.keep("ana", beside)  # it began before, and was calm
     assert not bio.begin("ana", "Hello", on=None, trust=None).asks_nodes("memory")
     assert bio.begin("bob", "Hello", on=None, trust=None).asks_nodes("memory")
     clock.now_s += 60
