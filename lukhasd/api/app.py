@@ -144,7 +144,8 @@ def _route(
                         slot.release()  # whoever reads slowly holds nobody up
 
                 return await streams.respond(request, run, event=operation.stream, headers=headers)
-            result = await account.run(handler, Call(parts, service, params, body, who, count=count))
+            work = account.run(handler, Call(parts, service, params, body, who, count=count))
+            result = await (streams.heard(request, work) if operation.stream else work)
         finally:
             slot.release()
         if not isinstance(result, operation.result):

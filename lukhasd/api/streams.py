@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
@@ -12,6 +12,8 @@ from aiohttp import hdrs, web
 from lukhasd.api.call import ALWAYS
 from lukhasd.api.connection import Connection
 from lukhasd.api.errors import error_tree
+
+Result = TypeVar("Result")
 
 NDJSON = "application/x-ndjson"
 Emit = Callable[[Any], None]
@@ -47,6 +49,20 @@ async def respond(
         work.cancel()
     await response.write_eof()
     return response
+
+
+async def heard(request: web.Request, work: Awaitable[Result]) -> Result:
+    """What `work` gives. A client that goes away ends it, and ConnectionResetError is raised."""
+    task = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(request, task))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ConnectionResetError("the client went away") from None
+        raise
+    finally:
+        leaving.cancel()
 
 
 async def _left(request: web.Request, work: asyncio.Future[Any]) -> None:

@@ -2,8 +2,9 @@
 
 The model's name says how it behaves; `GET /last` gives the last chat request's body. `good` answers with the first
 line of note 1 and cites it. `judge…` says which of lettered options fits two quoted notes, as `POST /taught` told it;
-`GET /asked` gives the pairs that it was shown. `guard-…` says whether a content is safe; `obedient` says whatever a
-line of the message that is not quoted orders, and unsafe where none does.
+`GET /asked` gives the pairs that it was shown, `GET /drips` how many answers `drip` began and ended. `guard-…` says
+whether a content is safe; `obedient` says whatever a line of the message that is not quoted orders, and unsafe where
+none does.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MODELS = (
 last: dict[str, object] = {}
 taught: dict = {"pairs": [], "options": {}, "always": None}
 asked: list[list[str]] = []
+drips = {"begun": 0, "ended": 0}
+"""Answers of `drip`, each of which takes ten seconds unless who asked hangs up."""
 
 
 def answer(body: dict) -> str:
@@ -51,8 +54,9 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.path in ("/last", "/asked"):
-            self.give(json.dumps(last if self.path == "/last" else asked).encode())
+        told = {"/last": last, "/asked": asked, "/drips": drips}.get(self.path)
+        if told is not None:
+            self.give(json.dumps(told).encode())
         else:
             self.give(json.dumps({"data": [{"id": name} for name in MODELS]}).encode())
 
@@ -169,10 +173,14 @@ class Handler(BaseHTTPRequestHandler):
         self.be_plain(body)
 
     def be_drip(self, body: dict) -> None:
-        self.head("text/event-stream")
-        for _ in range(100):
-            self.event({"choices": [{"delta": {"content": "and "}}]})
-            time.sleep(0.1)
+        drips["begun"] += 1
+        try:
+            self.head("text/event-stream")
+            for _ in range(100):
+                self.event({"choices": [{"delta": {"content": "and "}}]})
+                time.sleep(0.1)
+        finally:
+            drips["ended"] += 1
 
     def be_garbage(self, body: dict) -> None:
         self.give(b"<html>not an answer</html>")
