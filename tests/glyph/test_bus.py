@@ -10,24 +10,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from reference import GLYPH
 
 from lukhas_sdk.contract.glyph import SYMBOLS, GlyphMetadata, Token
 from lukhas_sdk.errors import GuardianRejection, ValidationError
 from lukhasd.glyph import Bus, Delivery
 from lukhasd.glyph.events import drift_event, drift_token, is_drift_of
 
-REFERENCE: dict[str, Any] = {
+REFERENCE: dict[str, Any] = GLYPH | {
     "glyph_id": "glyph_2024_01_15_123456",
-    "symbol": "LEARN",
     "timestamp": "2024-01-15T10:30:00.123Z",
     "source": {"module": "consciousness", "component": "awareness_engine", "confidence": 0.92},
-    "target": {"module": "memory", "component": "episodic_storage"},
-    "context": {"user_id": "user123", "session_id": "session456", "interaction_id": "interaction789"},
-    "payload": {
-        "action": "store_learning_event",
-        "data": {"concept": "quantum_entanglement", "understanding_level": 0.75},
-    },
-    "metadata": {"priority": "normal", "ttl_seconds": 300, "requires_guardian": True},
 }
 
 

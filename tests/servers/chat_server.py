@@ -15,7 +15,8 @@ import re
 import sys
 import time
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import JsonHandler, Server
 
 MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
@@ -50,17 +51,15 @@ def direction(kind: str, text: str, size: int) -> list[float]:
     return total
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+class Handler(JsonHandler):
+    def do_GET(self) -> None:  # noqa: N802
         told = {"/last": last, "/asked": asked, "/drips": drips}.get(self.path)
         if told is not None:
             self.give(json.dumps(told).encode())
         else:
             self.give(json.dumps({"data": [{"id": name} for name in MODELS]}).encode())
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/taught":
             taught.update(body)
@@ -228,21 +227,6 @@ class Handler(BaseHTTPRequestHandler):
     def chunk(self, content: bytes) -> None:
         self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
         self.wfile.flush()
-
-    def give(self, content: bytes, *, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # clients that hang up are what these tests are about
 
 
 if __name__ == "__main__":

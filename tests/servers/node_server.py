@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import JsonHandler, Server
 
 asked: list[dict] = []
 headers: list[str] = []
@@ -36,13 +37,11 @@ SAID: dict[str, bytes] = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+class Handler(JsonHandler):
+    def do_GET(self) -> None:  # noqa: N802
         self.give(json.dumps(headers if self.path == "/asked/headers" else asked).encode())
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         asked.append(body)
         headers[:] = self.headers.keys()
@@ -82,21 +81,6 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/dies":
             self.close_connection = True
             self.connection.close()
-
-    def give(self, content: bytes, *, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # clients that hang up are what these tests are about
 
 
 if __name__ == "__main__":
