@@ -176,6 +176,60 @@ class IdentityRemoveResponse(Response, frozen=True):
     memories_forgotten: int
 
 
+class AuthenticationContext(Request, frozen=True):
+    session_id: Name | None = None
+    requested_tier: TierLabel | None = None
+    """At most the caller's own."""
+    constellation_context: bool = True
+
+
+class AuthenticateRequest(Request, frozen=True):
+    __repr__ = _masked
+
+    lambda_id: Name
+    """The caller's own, which its credential proves."""
+    biometric_data: str | None = None
+    """See `TokenRequest`."""
+    authentication_context: AuthenticationContext = AuthenticationContext()
+
+
+class AuthenticationResult(Response, frozen=True):
+    status: Literal["authenticated"]
+    tier_granted: TierLabel
+    lambda_id_verified: bool
+    biometric_match: float | None
+
+
+Access = Literal["full_access", "limited_access", "none"]
+
+
+class AccessPermissions(Response, frozen=True):
+    """What the caller's tier may do, by the tiers of the operations."""
+
+    matriz_pipeline: Access
+    registry_operations: Literal["read_write", "read_only", "none"]
+    guardian_override: bool
+
+
+class SessionMetadata(Response, frozen=True):
+    expires_in: int | None
+    """Seconds, of the constellation token."""
+    constellation_context: str | None
+    """The active stars."""
+    t4_compliance_verified: bool | None
+
+
+class AuthenticateResponse(Response, frozen=True):
+    __repr__ = _masked
+
+    authentication_result: AuthenticationResult
+    constellation_token: str | None
+    """An access token; without a refresh token."""
+    access_permissions: AccessPermissions
+    session_metadata: SessionMetadata
+    reasons: Reasons = {}
+
+
 TOKEN = Operation(
     "auth.token", "POST", "/auth/token", "Trade a password for an access token and a refresh token.",
     params=NoParams, body=TokenRequest, result=TokenResponse, tier=Tier.GUEST, limit=Limit.AUTH, public=True,
@@ -211,6 +265,11 @@ KEY_REVOKE = Operation(
     "auth.key.revoke", "DELETE", "/auth/keys/{key_id}", "Revoke an API key.",
     params=KeyParams, body=NoBody, result=KeyRevokeResponse, tier=Tier.USER, limit=Limit.AUTH, errors=("NOT_FOUND",),
 )  # fmt: skip
+AUTHENTICATE = Operation(
+    "auth.authenticate", "POST", "/constellation/identity/authenticate",
+    "Say what the caller may do, and give it an access token.",
+    params=NoParams, body=AuthenticateRequest, result=AuthenticateResponse, tier=Tier.GUEST, limit=Limit.AUTH,
+)  # fmt: skip
 
 IDENTITY_ADD = Operation(
     "identity.add", "POST", "/identities", "Make an identity whose memories are its own, and a key for it.",
@@ -228,6 +287,6 @@ IDENTITY_REMOVE = Operation(
 )  # fmt: skip
 
 OPERATIONS = (
-    TOKEN, REFRESH, LOGOUT, WHOAMI, PASSWORD, KEY_CREATE, KEY_LIST, KEY_REVOKE,
+    TOKEN, REFRESH, LOGOUT, WHOAMI, PASSWORD, KEY_CREATE, KEY_LIST, KEY_REVOKE, AUTHENTICATE,
     IDENTITY_ADD, IDENTITY_LIST, IDENTITY_REMOVE,
 )  # fmt: skip

@@ -75,12 +75,7 @@ class Identity:
         return Caller(person.identity_id, person.lambda_id, person.tier, "jwt", expires_at=access.expires_at)
 
     async def token(self, request: TokenRequest) -> TokenResponse:
-        if request.biometric_data is not None:
-            raise ValidationError(
-                "no passkey is registered for any ΛiD here, so biometric_data cannot be checked",
-                field="$.biometric_data",
-                hint="leave biometric_data out",
-            )
+        _refuse_biometrics(request.biometric_data)
         try:
             person = await self._passwords.check(request.username, request.password)
         except InvalidToken:
@@ -89,6 +84,26 @@ class Identity:
             raise
         self.told(person.identity_id, "login", None)
         return await self._tokens.issue(person.identity_id)
+
+    async def authenticated(self, caller: Caller, request: contract.AuthenticateRequest) -> TokenResponse | None:
+        """An access token for a caller that is who it says, None where the token would give it more than it has.
+        InsufficientPermissions where it is not, or asks for a tier above its own."""
+        _refuse_biometrics(request.biometric_data)
+        person = self._person(caller.identity_id)
+        if request.lambda_id not in (person.lambda_id, person.name):
+            raise InsufficientPermissions(
+                f"lambda_id is {request.lambda_id}, but the caller is {caller.lambda_id}",
+                hint="use that identity's key, or its password: lukhas auth login",
+                details={"field": "$.lambda_id"},
+            )
+        wanted = request.authentication_context.requested_tier
+        if wanted is not None and Tier.from_label(wanted) > caller.tier:
+            raise InsufficientPermissions(
+                f"requested_tier is {wanted}; this credential has {caller.tier.label}",
+                hint=f"ask for {caller.tier.label} or less",
+                details={"required_tier": wanted, "tier": caller.tier.label},
+            )
+        return await self._tokens.issue(person.identity_id) if caller.tier == person.tier else None
 
     async def refresh(self, request: RefreshRequest) -> TokenResponse:
         return await self._tokens.refresh(request.refresh_token)
@@ -297,3 +312,12 @@ def _shown(key: Key) -> ApiKey:
         expires_at=key.expires_at,
         last_used_at=key.last_used_at,
     )
+
+
+def _refuse_biometrics(data: str | None) -> None:
+    if data is not None:
+        raise ValidationError(
+            "no passkey is registered for any ΛiD here, so biometric_data cannot be checked",
+            field="$.biometric_data",
+            hint="leave biometric_data out",
+        )

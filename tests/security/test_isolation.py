@@ -55,6 +55,7 @@ NAMED: dict[str, list[Any]] = {
 """Operations that are given an id in their body or beside it."""
 ELSEWHERE = {
     "auth.token", "auth.refresh", "auth.logout", "auth.password",  # of the caller alone; see test_credentials
+    "auth.authenticate",  # the caller itself; see tests/identity/test_authentication
     "auth.key.create", "memory.store", "memory.import", "transfer.import", "memory.saved.add",  # make new things
     "guardian.validate", "guardian.policy.check", "model.test", "embedder.test",  # look at what they are given, or set
     "guardian.allow.add",  # the owner's alone

@@ -9,6 +9,7 @@ from lukhasd.api.call import Handler
 from lukhasd.api.routes import (
     allow,
     audit,
+    authentication,
     batch,
     bio,
     consciousness,
@@ -45,6 +46,7 @@ from lukhasd.api.routes import (
 TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     system.HANDLERS,
     identity.HANDLERS,
+    authentication.HANDLERS,
     matriz.HANDLERS,
     batch.HANDLERS,
     jobs.HANDLERS,
