@@ -23,7 +23,9 @@ from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.transport import Transport
 
 PROBE_TIMEOUT_S = 5.0
-READY_TIMEOUT_S = 15.0
+READY_TIMEOUT_S = 60.0
+"""Two seconds do on a quiet machine; one that is busy takes long to load the models. A daemon that dies is noticed
+at once."""
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.03
 OUTPUT_NAME = "lukhasd.out"
