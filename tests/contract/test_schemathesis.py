@@ -96,7 +96,7 @@ def running(home: Home) -> Iterator[requests.Session]:
             daemon.wait()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_made_up_requests_are_answered_as_described(home: Home) -> None:
     with running(home) as session:
         described = session.get("http://localhost/v1/openapi.json").json()
