@@ -189,7 +189,9 @@ class Histories:
         return sum(len(history.readers) for (one, _), history in self._histories.items() if one is operation)
 
     def _of(self, operation: AnyOperation, owner: str) -> History:
-        history = self._histories.setdefault((operation, owner), History())
+        history = self._histories.get((operation, owner))
+        if history is None:
+            history = self._histories[operation, owner] = History()
         self._histories.move_to_end((operation, owner))
         if len(self._histories) > KEPT_HISTORIES:
             quiet = next(
