@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from lukhas_sdk.errors import GuardianRejection, LukhasError, PayloadTooLarge, V
 from lukhasd.glyph.bus import PASSING, Bus
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
+from lukhasd.memory.quarantine import texts
 
 GRAVITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 NOT_ASKED = "the token does not require the guardian"
@@ -113,7 +113,7 @@ def _check_data(data: dict[str, Any]) -> None:
 
 async def _judge(guardian: Guardian, caller: Caller, token: contract.Token) -> list[Verdict]:
     """As something said to a person, and as something that another program gives."""
-    content = "\n".join([token.payload.action, *_texts(token.payload.data)])
+    content = "\n".join([token.payload.action, *texts(token.payload.data)])
     session_id = token.context.session_id
     found = await asyncio.gather(
         guardian.validate(
@@ -124,20 +124,6 @@ async def _judge(guardian: Guardian, caller: Caller, token: contract.Token) -> l
         ),
     )  # fmt: skip
     return [*found]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text within, names of fields too."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            for name, entry in value.items():
-                yield str(name)
-                yield from _texts(entry)
-        case list():
-            for entry in value:
-                yield from _texts(entry)
 
 
 def _rejection(verdict: Verdict, glyph_id: str) -> GuardianRejection:
