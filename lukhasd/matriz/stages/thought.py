@@ -124,9 +124,11 @@ class Thinker:
             reasons = {"confidence": "there is no answer"}
             return Draft(text, (), (), "none", None, None, 0.0, "Found nothing to quote", reasons)
         if count == 1:
-            return self._written(request, recollection, focus, pool)
+            return await asyncio.to_thread(self._written, request, recollection, focus, pool)
         drafts = [
-            self._written(request, recollection, focus, sorted(pool, key=pick, reverse=True)[:limit])
+            await asyncio.to_thread(
+                self._written, request, recollection, focus, sorted(pool, key=pick, reverse=True)[:limit]
+            )
             for pick in list(PICKS.values())[:count]
         ]
         judged = await asyncio.gather(
