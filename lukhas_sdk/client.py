@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -15,10 +14,9 @@ from lukhas_sdk.errors import CODES, LukhasError, from_body
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.paths import resolve as resolve_paths
 from lukhas_sdk.transport import Answer, Transport
-from lukhas_sdk.verbs import feed, verb
+from lukhas_sdk.verbs import HasNouns, feed, verb
 
 if TYPE_CHECKING:
-    from lukhas_sdk.consciousness_nouns import ConsciousnessNoun
     from lukhas_sdk.contract.base import StageName
     from lukhas_sdk.contract.batch import BatchQuery, BatchResponse
     from lukhas_sdk.contract.interactions import InteractionListResponse, SessionListResponse
@@ -26,15 +24,6 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
-    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
-    from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
-    from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
-    from lukhas_sdk.jobs_nouns import JobsNoun
-    from lukhas_sdk.models_nouns import ModelNoun
-    from lukhas_sdk.nodes_nouns import NodesNoun, StarsNoun
-    from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
-    from lukhas_sdk.ops_nouns import OpsNoun, PerfNoun, T4Noun
-    from lukhas_sdk.webhooks_nouns import WebhooksNoun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
@@ -43,48 +32,10 @@ Result = TypeVar("Result")
 LONGEST_WAIT_S = 60.0
 PASSING = (429, 503)
 """Statuses that pass by themselves: too many requests, no daemon."""
-NOUNS = {
-    "memory": ("nouns", "MemoryNoun"),
-    "model": ("models_nouns", "ModelNoun"),
-    "embedder": ("nouns", "EmbedderNoun"),
-    "guardian": ("guardian_nouns", "GuardianNoun"),
-    "jobs": ("jobs_nouns", "JobsNoun"),
-    "nodes": ("nodes_nouns", "NodesNoun"),
-    "stars": ("nodes_nouns", "StarsNoun"),
-    "glyph": ("glyph_nouns", "GlyphNoun"),
-    "audit": ("glyph_nouns", "AuditNoun"),
-    "incidents": ("guardian_nouns", "IncidentsNoun"),
-    "consciousness": ("consciousness_nouns", "ConsciousnessNoun"),
-    "t4": ("ops_nouns", "T4Noun"),
-    "perf": ("ops_nouns", "PerfNoun"),
-    "ops": ("ops_nouns", "OpsNoun"),
-    "feedback": ("feedback_nouns", "FeedbackNoun"),
-    "bio": ("feedback_nouns", "BioNoun"),
-    "webhooks": ("webhooks_nouns", "WebhooksNoun"),
-}
-"""What hangs off a client: the module and the class of each noun."""
 
 
-class BaseClient:
+class BaseClient(HasNouns):
     """What both clients share: where the daemon is, the key, what a request is made of, and the verbs."""
-
-    memory: MemoryNoun[Self]
-    model: ModelNoun[Self]
-    embedder: EmbedderNoun[Self]
-    guardian: GuardianNoun[Self]
-    jobs: JobsNoun[Self]
-    nodes: NodesNoun[Self]
-    stars: StarsNoun[Self]
-    glyph: GlyphNoun[Self]
-    audit: AuditNoun[Self]
-    incidents: IncidentsNoun[Self]
-    consciousness: ConsciousnessNoun[Self]
-    t4: T4Noun[Self]
-    perf: PerfNoun[Self]
-    ops: OpsNoun[Self]
-    feedback: FeedbackNoun[Self]
-    bio: BioNoun[Self]
-    webhooks: WebhooksNoun[Self]
 
     def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
         self.paths = paths or resolve_paths()
@@ -96,17 +47,6 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._target)!r})"
-
-    if not TYPE_CHECKING:  # it would make every name one that a client has
-
-        def __getattr__(self, name: str) -> Any:
-            if name not in NOUNS:
-                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
-            module, noun = NOUNS[name]
-            return getattr(import_module(f"lukhas_sdk.{module}"), noun)(self)
-
-    def __dir__(self) -> Iterator[str]:
-        yield from (*super().__dir__(), *NOUNS)
 
     @verb
     def process(
