@@ -7,6 +7,8 @@ from lukhas_sdk.contract import (
     audit,
     batch,
     bio,
+    causal,
+    causal_query,
     consciousness,
     embedder,
     feedback,
@@ -75,4 +77,6 @@ ALL: tuple[AnyOperation, ...] = (
     *webhooks.OPERATIONS,
     *feedback.OPERATIONS,
     *bio.OPERATIONS,
+    *causal.OPERATIONS,
+    *causal_query.OPERATIONS,
 )

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOUNS = (
     "memory", "guardian", "identity", "glyph", "constellation", "consciousness", "models", "records", "matriz",
-    "database", "jobs", "webhooks",
+    "database", "jobs", "webhooks", "reasoning",
 )  # fmt: skip
 
 

@@ -62,6 +62,7 @@ ELSEWHERE = {
     "webhook.add",
     "node.register", "matriz.stage", "star.test",  # a new thing, a stage's or a star's name; see tests/matriz
     "feedback.style.set",  # of the caller alone; see tests/matriz/test_feedback
+    "reasoning.causal", "reasoning.causal.query",  # compute on what they are given
     "glyph.send", "glyph.register", "glyph.encode", "glyph.decode",  # see tests/glyph/test_glyph_api
 }  # fmt: skip
 

@@ -31,6 +31,7 @@ from lukhasd.api.routes import (
     ops,
     perf,
     quarantine,
+    reasoning,
     saved,
     stages,
     stars,
@@ -78,4 +79,5 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     webhooks.HANDLERS,
     feedback.HANDLERS,
     bio.HANDLERS,
+    reasoning.HANDLERS,
 )

@@ -1,0 +1,1 @@
+"""Reasoning: what follows from observations, rules and formulas, computed."""
