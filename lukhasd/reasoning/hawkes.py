@@ -233,16 +233,15 @@ class Model:
         at = place * last
         left = np.minimum(at.astype(np.intp), last - 1)
         t = at - left
-        mix = np.zeros((len(place), last + 1))
+        mix = np.zeros((len(place), last + 3))  # one more at each end
         rows = np.arange(len(place))
-        for offset, weight in (
-            (-1, -0.5 * t + t**2 - 0.5 * t**3),
-            (0, 1 - 2.5 * t**2 + 1.5 * t**3),
-            (1, 0.5 * t + 2 * t**2 - 1.5 * t**3),
-            (2, -0.5 * t**2 + 0.5 * t**3),
-        ):
-            np.add.at(mix, (rows, np.clip(left + offset, 0, last)), weight)
-        return mix
+        mix[rows, left] = -0.5 * t + t**2 - 0.5 * t**3
+        mix[rows, left + 1] = 1 - 2.5 * t**2 + 1.5 * t**3
+        mix[rows, left + 2] = 0.5 * t + 2 * t**2 - 1.5 * t**3
+        mix[rows, left + 3] = -0.5 * t**2 + 0.5 * t**3
+        mix[:, 1] += mix[:, 0]
+        mix[:, -2] += mix[:, -1]
+        return mix[:, 1:-1]
 
     def _start(self) -> Floats:
         """EM over b and the α's, at each delay of one source in turn while the others keep theirs (Veen and
