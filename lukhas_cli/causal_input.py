@@ -22,6 +22,7 @@ Kind = TypeVar("Kind")
 def read_request(
     file: str, *, cause: str | None, effect: str | None, hypothesis: str | None, since: str | None, until: str | None,
     seed: int | None,
+    name_unobserved: bool | None,
 ) -> CausalRequest:  # fmt: skip
     """What the options say goes before what the file says."""
     if (since is None) != (until is None):
@@ -33,12 +34,21 @@ def read_request(
     window = None
     if since is not None and until is not None:
         window = ObservationWindow(moment(since, "--since") or since, moment(until, "--until") or until)
-    given = {"cause": cause, "effect": effect, "hypothesis": hypothesis, "window": window, "seed": seed}
+    given = {
+        "cause": cause,
+        "effect": effect,
+        "hypothesis": hypothesis,
+        "window": window,
+        "seed": seed,
+        "name_unobserved": name_unobserved,
+    }
     changed = {name: msgspec.to_builtins(value) for name, value in given.items() if value is not None}
     return as_kind({**tree, **changed}, CausalRequest, file)
 
 
-def read_query(file: str) -> CausalQueryRequest:
+def read_query(file: str, *, words: bool) -> CausalQueryRequest:
+    if words:
+        return as_kind({"question": read_input(file)}, CausalQueryRequest, file)
     try:
         return msgspec.json.decode(read_input(file), type=CausalQueryRequest)
     except msgspec.DecodeError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lukhas_sdk.contract import causal, causal_query
+from lukhas_sdk.contract import causal as causes
+from lukhas_sdk.contract import causal_query as queries
 from lukhas_sdk.nouns import as_struct
 from lukhas_sdk.verbs import Client, Noun, verb
 
@@ -14,32 +15,38 @@ class ReasoningNoun(Noun[Client]):
     @verb
     def causal(
         self,
-        observations: Sequence[causal.Observation | dict[str, Any]],
+        observations: Sequence[causes.Observation | dict[str, Any]],
         hypothesis: str | None = None,
         *,
         cause: str | None = None,
         effect: str | None = None,
-        window: causal.ObservationWindow | dict[str, Any] | None = None,
+        window: causes.ObservationWindow | dict[str, Any] | None = None,
         period_s: float | None = None,
         seed: int = 0,
-    ) -> causal.CausalResponse:
+        name_unobserved: bool = False,
+    ) -> causes.CausalResponse:
         """How strongly one event brings another about. Name the two, or give a hypothesis that does."""
-        rows = [as_struct(each, causal.Observation, "observations") for each in observations]
-        span = None if window is None else as_struct(window, causal.ObservationWindow, "window")
-        body = causal.CausalRequest(rows, hypothesis, cause, effect, span, period_s, seed)
-        return self._client.call(causal.INFER, body=body)
+        rows = [as_struct(each, causes.Observation, "observations") for each in observations]
+        span = None if window is None else as_struct(window, causes.ObservationWindow, "window")
+        body = causes.CausalRequest(rows, hypothesis, cause, effect, span, period_s, seed, name_unobserved)
+        return self._client.call(causes.INFER, body=body)
 
     @verb
     def causal_query(
         self,
         edges: Sequence[tuple[str, str]],
-        tables: Sequence[causal_query.Table | dict[str, Any]],
+        tables: Sequence[queries.Table | dict[str, Any]],
         do: Mapping[str, str],
         outcome: str,
         *,
         hidden: Sequence[str] = (),
-    ) -> causal_query.CausalQueryResponse:
+    ) -> queries.CausalQueryResponse:
         """How `outcome` would be distributed if `do` were done; `edges` go from causes to what they act on."""
-        given = [as_struct(each, causal_query.Table, "tables") for each in tables]
-        body = causal_query.CausalQueryRequest(list(edges), given, dict(do), outcome, list(hidden))
-        return self._client.call(causal_query.QUERY, body=body)
+        given = [as_struct(each, queries.Table, "tables") for each in tables]
+        body = queries.CausalQueryRequest(list(edges), given, dict(do), outcome, list(hidden))
+        return self._client.call(queries.QUERY, body=body)
+
+    @verb
+    def causal_question(self, question: str) -> queries.CausalQueryResponse:
+        """`causal_query` in words, which takes a language model; `asked` of the answer is what it made of them."""
+        return self._client.call(queries.QUERY, body=queries.CausalQueryRequest(question=question))

@@ -34,6 +34,9 @@ def causal(
         str | None, typer.Option("--since", metavar="WHEN", help="From when on everything was written down.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Until when.")] = None,
+    name_unobserved: Annotated[
+        bool, typer.Option("--name-unobserved", help="Let the language model name what else could be behind it.")
+    ] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", min=0, help="Of the sampling; 0 by default.")
     ] = None,
@@ -52,7 +55,8 @@ def causal(
     from lukhas_sdk.contract.causal import INFER
 
     request = read_request(
-        file, cause=cause, effect=effect, hypothesis=hypothesis, since=since, until=until, seed=seed
+        file, cause=cause, effect=effect, hypothesis=hypothesis, since=since, until=until, seed=seed,
+        name_unobserved=name_unobserved or None
     )  # fmt: skip
     answer = session_of(context).call(INFER, body=request)
     return Outcome(answer, lambda screen: show_causal(screen, answer))
@@ -66,12 +70,18 @@ lukhas reason query - --json < trial.json | jq .data.distribution""",
 def query(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The query as JSON; - reads stdin.")],
+    words: Annotated[
+        bool, typer.Option("--words", help="FILE is a question in words, for the language model.")
+    ] = False,
 ) -> Outcome:
     """Compute what setting a variable would do, from a causal graph and tables, with the formula.
 
     FILE is JSON: "edges", pairs from a cause to what it acts on; "tables", one of all observed variables together
     ({"of": ["drug", "sex", "well"], "rows": [{"values": ["yes", "f", "no"], "weight": 12}]}) or one of every variable
     "given" its causes; "do", as {"drug": "yes"}; "outcome"; and "hidden", the variables that nobody observed.
+
+    With --words, FILE is text such as "Of 100 who took it …"; the language model puts it into that form, which is shown
+    with the answer, and no figure of the answer is its own.
 
     Where neither a truncated factorisation nor a back-door nor a front-door adjustment answers it, it says so and the
     exit code is 0. In a pipe, each line is a name and what was found.
@@ -80,6 +90,6 @@ def query(
     from lukhas_cli.render.causal import show_query
     from lukhas_sdk.contract.causal_query import QUERY
 
-    request = read_query(file)
+    request = read_query(file, words=words)
     answer = session_of(context).call(QUERY, body=request)
     return Outcome(answer, lambda screen: show_query(screen, answer, request))

@@ -52,6 +52,11 @@ def show_causal(screen: Screen, answer: CausalResponse) -> None:
 
 
 def show_query(screen: Screen, answer: CausalQueryResponse, request: CausalQueryRequest) -> None:
+    if answer.asked is not None:
+        import msgspec
+
+        request = answer.asked
+        screen.pairs([("asked", msgspec.json.encode(request).decode())])
     if answer.method is None:
         why = answer.reasons.get("method") or answer.reasons.get("distribution", "")
         screen.pairs([("answer", "–"), ("why", why)])

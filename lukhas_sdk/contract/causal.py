@@ -48,6 +48,8 @@ class CausalRequest(Request, frozen=True):
     period_s: Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None = None
     """A schedule that both may keep to. Without one a day and a week are tried where the window holds enough."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+    name_unobserved: bool = False
+    """Also ask the language model, where one is configured, what else could be behind it."""
 
 
 class Alternative(Response, frozen=True):

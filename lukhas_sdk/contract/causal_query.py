@@ -31,16 +31,19 @@ class Table(Request, frozen=True):
 
 
 class CausalQueryRequest(Request, frozen=True):
-    """Tables are one of all observed variables together, or one of every variable given its causes."""
+    """A `question` alone, which takes a language model, or all of the rest. Tables are one of all observed variables
+    together, or one of every variable given its causes."""
 
-    edges: Annotated[list[tuple[Variable, Variable]], msgspec.Meta(min_length=1, max_length=100)]
+    edges: Annotated[list[tuple[Variable, Variable]], msgspec.Meta(max_length=100)] = []
     """Each from a cause to what it acts on."""
-    tables: Annotated[list[Table], msgspec.Meta(min_length=1, max_length=VARIABLES_MOST)]
-    do: Annotated[dict[Variable, Level], msgspec.Meta(min_length=1, max_length=VARIABLES_MOST)]
+    tables: Annotated[list[Table], msgspec.Meta(max_length=VARIABLES_MOST)] = []
+    do: Annotated[dict[Variable, Level], msgspec.Meta(max_length=VARIABLES_MOST)] = {}
     """What is set to what."""
-    outcome: Variable
+    outcome: Variable | None = None
     hidden: Annotated[list[Variable], msgspec.Meta(max_length=VARIABLES_MOST)] = []
     """Variables of the graph that nobody observed."""
+    question: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000, pattern=NOT_BLANK)] | None = None
+    """In words, with its figures: a language model puts it into the form of the other fields; the rest is computed."""
 
 
 class CausalQueryResponse(Response, frozen=True):
@@ -54,12 +57,15 @@ class CausalQueryResponse(Response, frozen=True):
     """Of the outcome, were it done."""
     observed: dict[str, float] | None
     """Of the outcome where it is only seen, for comparison."""
+    asked: CausalQueryRequest | None
+    """What the language model made of the question, to be checked; null where there was none."""
     reasons: Reasons
 
 
 QUERY = Operation(
     "reasoning.causal.query", "POST", "/reasoning/causal/query", "Compute what setting a variable would do.",
     params=NoParams, body=CausalQueryRequest, result=CausalQueryResponse, tier=Tier.USER, limit=Limit.PROCESS,
+    errors=("GUARDIAN_REJECTION",),
 )  # fmt: skip
 
 OPERATIONS = (QUERY,)

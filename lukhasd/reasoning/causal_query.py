@@ -47,8 +47,14 @@ class Distribution:
 
 def answer(request: contract.CausalQueryRequest) -> contract.CausalQueryResponse:
     """Blocks. Raises ValidationError for a circle, a name that is not in the graph, or tables that do not fit it."""
+    absent = next((name for name in ("edges", "tables", "do", "outcome") if not getattr(request, name)), None)
+    outcome = request.outcome
+    if absent or outcome is None:
+        raise ValidationError(
+            f"there is no {absent}", field=f"$.{absent}", hint="give edges, tables, do and outcome, or a question alone"
+        )
     graph = Graph.of(request.edges)
-    _check_names(request, graph)
+    _check_names(request, graph, outcome)
     levels = _levels(request)
     for name, level in request.do.items():
         if name in levels and level not in levels[name]:
@@ -57,15 +63,15 @@ def answer(request: contract.CausalQueryRequest) -> contract.CausalQueryResponse
             )
     done = {name: levels[name].index(level) for name, level in request.do.items() if name in levels}
     joint = _joint(request, graph, levels)
-    missing = [name for name in (*request.do, request.outcome) if name not in joint.names]
+    missing = [name for name in (*request.do, outcome) if name not in joint.names]
     if missing:
         raise ValidationError(f"no table has {missing[0]}", field="$.tables", hint="what is asked about is observed")
-    seen = _seen(joint, done, request.outcome)
+    seen = _seen(joint, done, outcome)
     try:
-        method, formula, adjusted, cells = _identify(request, graph, joint, done)
+        method, formula, adjusted, cells = _identify(graph, joint, done, outcome)
     except Unseen as error:
         reasons = {"distribution": str(error)}
-        return contract.CausalQueryResponse(False, None, None, [], None, _named(seen, levels[request.outcome]), reasons)
+        return contract.CausalQueryResponse(False, None, None, [], None, _named(seen, levels[outcome]), None, reasons)
     reasons = {}
     if method is None:
         reasons["method"] = (
@@ -76,18 +82,15 @@ def answer(request: contract.CausalQueryRequest) -> contract.CausalQueryResponse
         reasons["observed"] = "that combination has no weight in the tables"
     return contract.CausalQueryResponse(
         identifiable=method is not None, method=method, formula=formula, adjusted_for=list(adjusted),
-        distribution=_named(cells, levels[request.outcome]), observed=_named(seen, levels[request.outcome]),
-        reasons=reasons,
+        distribution=_named(cells, levels[outcome]), observed=_named(seen, levels[outcome]),
+        asked=None, reasons=reasons,
     )  # fmt: skip
 
 
 Identified = tuple[contract.Identification | None, str | None, tuple[str, ...], Floats | None]
 
 
-def _identify(
-    request: contract.CausalQueryRequest, graph: Graph, joint: Distribution, done: Mapping[str, int]
-) -> Identified:
-    outcome = request.outcome
+def _identify(graph: Graph, joint: Distribution, done: Mapping[str, int], outcome: str) -> Identified:
     if all(outcome not in graph.descendants(name) for name in done):
         return "no_path", f"P({outcome} | do({_list(done)})) = P({outcome})", (), joint.over([outcome]).cells
     if set(joint.names) == set(graph.order):
@@ -239,7 +242,7 @@ def _levels(request: contract.CausalQueryRequest) -> dict[str, list[str]]:
     return {name: sorted(values) for name, values in found.items()}
 
 
-def _check_names(request: contract.CausalQueryRequest, graph: Graph) -> None:
+def _check_names(request: contract.CausalQueryRequest, graph: Graph, outcome: str) -> None:
     if len(graph.order) > contract.VARIABLES_MOST:
         raise ValidationError(f"the graph has {len(graph.order)} variables; 12 at most are taken", field="$.edges")
     for number, table in enumerate(request.tables):
@@ -247,7 +250,7 @@ def _check_names(request: contract.CausalQueryRequest, graph: Graph) -> None:
         if len(set(names)) < len(names):
             raise ValidationError("a variable is named twice", field=f"$.tables[{number}]", hint="name it once")
     named = [
-        *(("do", name) for name in request.do), ("outcome", request.outcome),
+        *(("do", name) for name in request.do), ("outcome", outcome),
         *(("hidden", name) for name in request.hidden),
         *(("tables", name) for table in request.tables for name in (*table.of, *table.given)),
     ]  # fmt: skip
@@ -256,7 +259,7 @@ def _check_names(request: contract.CausalQueryRequest, graph: Graph) -> None:
             raise ValidationError(
                 f"{name} is not in the graph", field=f"$.{field}", hint=f"its variables are: {', '.join(graph.order)}"
             )
-    if request.outcome in request.do:
+    if outcome in request.do:
         raise ValidationError("the outcome is itself set", field="$.outcome", hint="ask about another variable")
     tabled = {name for table in request.tables for name in (*table.of, *table.given)}
     left = [name for name in graph.order if name not in tabled and name not in request.hidden]

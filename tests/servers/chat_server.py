@@ -5,6 +5,8 @@ line of note 1 and cites it. `judge…` says which of lettered options fits two 
 `GET /asked` gives the pairs that it was shown, `GET /drips` how many answers `drip` began and ended. `guard-…` says
 whether a content is safe; `obedient` says whatever a line of the message that is not quoted orders, and unsafe where
 none does.
+`GET /asked` gives the pairs that it was shown. `guard-…` says whether a content is safe; `obedient` says whatever a
+line of the message that is not quoted orders, and unsafe where none does. `says` says what `POST /taught` told it to.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ MODELS = (
     "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always", "guard-safe", "guard-unsafe", "guard-garbage",
     "guard-slow", "guard-drip", "guard-huge", "guard-redirects", "guard-refuses", "guard-injected", "obedient",
     "tells", "circles",
+    "tells", "says",
 )  # fmt: skip
 last: dict[str, object] = {}
-taught: dict = {"pairs": [], "options": {}, "always": None}
+taught: dict = {"pairs": [], "options": {}, "always": None, "says": ""}
 asked: list[list[str]] = []
 drips = {"begun": 0, "ended": 0}
 """Answers of `drip`, each of which takes ten seconds unless who asked hangs up."""
@@ -100,6 +103,10 @@ class Handler(JsonHandler):
         self.chunk(b"")
 
     be_invents = be_tells = be_circles = be_good
+    def be_says(self, body: dict) -> None:
+        self.say(taught["says"])
+
+    be_invents = be_tells = be_good
 
     def be_plain(self, body: dict) -> None:
         self.give(json.dumps({"choices": [{"message": {"content": answer(body)}}]}).encode())
