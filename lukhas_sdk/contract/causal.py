@@ -23,7 +23,7 @@ class Observation(Request, frozen=True):
 
     event: EventName
     timestamp: Moment | None = None
-    value: float | None = None
+    value: Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)] | None = None
     """What was measured at that time: then `event` is a quantity, as hours of sleep."""
     case: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     """Which occasion it belongs to, where only that is known and not the time."""

@@ -189,10 +189,9 @@ def _recommend(question: Question, evidence: contract.Evidence, needed: int, fli
 
 def _finding(posterior: Posterior) -> Finding:
     draws = posterior.draws
-    chance = None
-    if posterior.p_link > 0:
-        passing = -np.expm1(-draws.base_rate * HORIZON * draws.delay_s)
-        chance = float(passing @ draws.weight / posterior.draws.weight.sum())
+    total = float(draws.weight.sum())
+    passing = -np.expm1(-draws.base_rate * HORIZON * draws.delay_s)
+    chance = float(passing @ draws.weight) / total if total > 0 else None
     return Finding(draws.strength, draws.weight, base_chance=chance)
 
 

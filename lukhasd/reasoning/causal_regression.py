@@ -48,7 +48,9 @@ def regress(values: DailyValues) -> Regression:
     scale-free."""
     rows = [row for row in range(max(LAGS), len(values.day)) if _known(values, row)]
     nuisance, adjusted = _nuisance(values, rows)
-    if len(rows) < nuisance.shape[1] + ROWS_LEAST or np.std(values.effect[rows]) == 0:
+    effects = values.effect[rows]
+    spread = float(np.std(effects)) if rows else 0.0
+    if len(rows) < nuisance.shape[1] + ROWS_LEAST or spread == 0:
         return _untold(len(rows), adjusted)
     logs = np.full((len(LAGS), len(AUTOCORRELATIONS), len(CORRELATIONS)), -np.inf)
     alone = np.full((len(LAGS), len(AUTOCORRELATIONS)), -np.inf)
@@ -56,13 +58,14 @@ def regress(values: DailyValues) -> Regression:
     gaps = np.diff(values.day[rows])
     for i, lag in enumerate(LAGS):
         causes = values.cause[[row - lag for row in rows]]
-        if np.std(causes) == 0:
+        width = float(np.std(causes))
+        if width == 0:
             continue
-        columns = np.column_stack([values.effect[rows], causes, nuisance])
+        columns = np.column_stack([(effects - effects.mean()) / spread, (causes - causes.mean()) / width, nuisance])
         for j, autocorrelation in enumerate(AUTOCORRELATIONS):
             told = _likelihood(columns, gaps, float(autocorrelation))
             if told is not None:
-                logs[i, j], alone[i, j], slopes[i, j] = told
+                logs[i, j], alone[i, j], slopes[i, j] = told[0], told[1], told[2] * spread / width
     if not np.isfinite(logs).any():
         return _untold(len(rows), adjusted)
     top = max(float(logs.max()), float(alone.max()))

@@ -132,8 +132,9 @@ def weigh(history: History, *, seed: int = 0) -> Posterior:
             height = model.laplace(mode, cover) + np.log(prior * share)
             found.append((height, np.log(prior * share), sources, shapes, cycle_name, model, mode, cover))
     best = max(each[0] for each in found)
+    best_linked = max(each[0] for each in found if CAUSE in each[2])
     fits = [
-        model.sample(mode, cover, chance=chance) if height > best - WINDOW else None
+        model.sample(mode, cover, chance=chance) if height > best - WINDOW or height == best_linked else None
         for height, *_, model, mode, cover in found
     ]
     heights = np.array(
@@ -193,5 +194,9 @@ def _draws(models: Sequence[Weighed], shapes: Sequence[tuple[int, ...]]) -> Draw
                 each.fit.weights * each.probability,
             ])
         )  # fmt: skip
-    joined = np.concatenate(columns, axis=1) if columns else np.zeros((5, 0))
+    joined = np.concatenate(columns, axis=1)
+    linked = sum(each.probability for each in models if each.linked)
+    total = float(joined[4].sum())
+    # What the models that were not drawn from weigh goes to those that were.
+    joined[4] *= linked / total if total > 0 else 0.0
     return Draws(*joined)

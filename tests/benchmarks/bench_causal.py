@@ -124,6 +124,7 @@ def power_pc(world: World) -> float:
 
 def granger(world: World) -> float | None:
     """1 − p of the F test on 4 lags of counts by half the true delay; None where it cannot be computed."""
+    from statsmodels.tools.sm_exceptions import InfeasibleTestError
     from statsmodels.tsa.stattools import grangercausalitytests
 
     bins = int(np.clip(world.window_s / world.delay_s * 2, 20, 4000))
@@ -135,7 +136,7 @@ def granger(world: World) -> float | None:
         warnings.simplefilter("ignore")
         try:
             found = grangercausalitytests(counts, [4])
-        except (ValueError, np.linalg.LinAlgError):
+        except (ValueError, InfeasibleTestError, np.linalg.LinAlgError):
             return None
     return 1 - float(found[4][0]["ssr_ftest"][1])
 
