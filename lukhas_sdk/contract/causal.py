@@ -124,6 +124,9 @@ class CausalResponse(Response, frozen=True):
     """For a link; null where it is beyond what can be measured."""
     direction: Direction | None
     reverse: Reverse | None
+    effects_per_cause: Span | None
+    """How many effects one cause brings about on average; w is how likely there is one at all, their number being
+    Poisson. Where one cause never has two effects, this is the share of causes with one."""
     delay_s: Span | None
     unmeasured_common_cause: Confounding | None
     value_effect: ValueEffect | None

@@ -25,6 +25,7 @@ HORIZON = 2.0
 """An effect is counted as the cause's within so many mean delays."""
 REACHED = {1: 1 - np.exp(-2.0), 4: 1 - np.exp(-8.0) * (1 + 8 + 32 + 256 / 3)}
 """By kernel shape: the share of the effects that come within the horizon."""
+CERTAIN = 1 - 1e-12
 BELIEVED = 0.75
 """A link this probable, a Bayes factor of 3, is one that a direction is claimed of."""
 
@@ -53,11 +54,13 @@ def _of_times(question: Question, history: History, seed: int) -> contract.Causa
         direction = ("both" if reverse else "forward") if forward else "reverse" if reverse else None
     if direction is None:
         reasons["direction"] = "no link is probable enough, one way or the other, to claim a direction of"
-    delay = None
+    delay = each = None
     if posterior.p_link > 0.5:
+        alpha = -np.log1p(-posterior.draws.strength.clip(0, CERTAIN))
+        each = _span(*quantiles(alpha, posterior.draws.weight, (0.5, 0.05, 0.95)))
         delay = _span(*quantiles(posterior.draws.delay_s, posterior.draws.weight, (0.5, 0.05, 0.95)))
     else:
-        reasons["delay_s"] = "a link is not more probable than none"
+        reasons["delay_s"] = reasons["effects_per_cause"] = "a link is not more probable than none"
     confounding = _confounding(posterior) if evidence != "insufficient" and posterior.p_link > 0.5 else None
     if confounding is None:
         reasons["unmeasured_common_cause"] = "there is no link that it would have to explain away"
@@ -67,7 +70,7 @@ def _of_times(question: Question, history: History, seed: int) -> contract.Causa
     return _answer(
         question, finding, evidence, reasons, direction=direction,
         reverse=contract.Reverse(turned.p_link, turned.strength, list(turned.interval)),
-        alternatives=_alternatives(posterior), delay=delay, confounding=confounding, sensitivity=sensitivity,
+        alternatives=_alternatives(posterior), delay=delay, each=each, confounding=confounding, sensitivity=sensitivity,
         flips=finding.trial_flips(), models=len(posterior.models) + len(turned.models), window_s=history.window_s,
     )  # fmt: skip
 
@@ -92,6 +95,7 @@ def _of_values(question: Question, values: DailyValues) -> contract.CausalRespon
     if direction is None:
         reasons["direction"] = "no link with a delay of a day or more is probable enough to claim a direction of"
     reasons["delay_s"] = "of values, the delay is value_effect.lag_days"
+    reasons["effects_per_cause"] = "of values, the effect is value_effect.per_unit"
     reasons["unmeasured_common_cause"] = "it is computed of event times alone"
     reasons["window_s"] = "values are compared day by day, not over a window"
     effect = None
@@ -115,6 +119,7 @@ def _of_occasions(question: Question, occasions: Occasions) -> contract.CausalRe
     reasons = {
         **question.reasons, "direction": none, "delay_s": none, "window_s": none,
         "unmeasured_common_cause": "it is computed of event times alone",
+        "effects_per_cause": "it is computed of event times alone",
         "causal_strength": f"it holds if {question.cause} is the cause, which occasions cannot tell",
     }  # fmt: skip
     enough = min(occasions.both + occasions.cause_only, occasions.both + occasions.effect_only) >= LEAST
@@ -131,7 +136,7 @@ def _of_occasions(question: Question, occasions: Occasions) -> contract.CausalRe
 def _answer(
     question: Question, finding: Finding, evidence: contract.Evidence, reasons: Reasons, *,
     alternatives: list[contract.Alternative], reverse: contract.Reverse | None, flips: int | None, models: int,
-    direction: contract.Direction | None = None, delay: contract.Span | None = None,
+    direction: contract.Direction | None = None, delay: contract.Span | None = None, each: contract.Span | None = None,
     confounding: contract.Confounding | None = None, value_effect: contract.ValueEffect | None = None,
     sensitivity: list[contract.WindowEffect] | None = None, window_s: float | None = None,
 ) -> contract.CausalResponse:  # fmt: skip
@@ -146,7 +151,7 @@ def _answer(
         cause=question.cause, effect=question.effect, method=question.method, causal_strength=finding.strength,
         confidence_interval=list(finding.interval), alternative_explanations=alternatives,
         recommendation=_recommend(question, evidence, needed, flips), evidence=evidence, p_link=finding.p_link,
-        bayes_factor=finding.bayes_factor, direction=direction, reverse=reverse, delay_s=delay,
+        bayes_factor=finding.bayes_factor, direction=direction, reverse=reverse, effects_per_cause=each, delay_s=delay,
         unmeasured_common_cause=confounding, value_effect=value_effect, causes=question.causes,
         effects=question.effects, pairs_needed=needed, trial_flips=flips, window_s=window_s,
         window_assumed=question.window_assumed, sensitivity=sensitivity or [], models=models, reasons=reasons,
@@ -198,7 +203,7 @@ def _finding(posterior: Posterior) -> Finding:
 def _confounding(posterior: Posterior) -> contract.Confounding:
     """By the rate while a cause acts against the rate without, over `HORIZON` mean delays."""
     draws = posterior.draws
-    alpha = -np.log1p(-draws.strength.clip(0, 1 - 1e-12))
+    alpha = -np.log1p(-draws.strength.clip(0, CERTAIN))
     reached = np.where(draws.shape == 1, REACHED[1], REACHED[4])
     ratios = 1 + alpha * reached / (HORIZON * draws.delay_s * draws.base_rate)
     (median,) = quantiles(ratios, draws.weight, (0.5,))

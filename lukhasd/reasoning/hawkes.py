@@ -30,6 +30,8 @@ PRIOR_SHARE = 0.2
 DEGREES = 5.0
 """Of freedom, of the t distribution that the others come from."""
 EM_STEPS = 15
+NEAR = 0.01
+"""In log density."""
 
 
 def log_gamma(x: Floats) -> Floats:
@@ -192,9 +194,7 @@ class Model:
 
     def find_mode(self, start: Floats | None = None) -> tuple[Floats, Floats]:
         """The mode, and the covariance of the normal distribution that fits it there. `start`: where it may be near."""
-        point = self._climb(self._start() if start is None else start)
-        cover = self._covariance(point)
-        return point, cover
+        return self._climb(self._start() if start is None else start)
 
     def laplace(self, mode: Floats, cover: Floats) -> float:
         """The log evidence by Laplace's approximation."""
@@ -280,13 +280,15 @@ class Model:
         share = np.einsum("ks,ksi->ki", rates, brought)
         return np.log(np.maximum(share, 1e-300)).sum(1) - (rates * reach).sum(1), rates
 
-    def _climb(self, point: Floats) -> Floats:
-        """Newton's method, held to steps that go up."""
+    def _climb(self, point: Floats) -> tuple[Floats, Floats]:
+        """Newton's method, held to steps that go up; to within `NEAR` of the top, as draws make up for what is left."""
         scales = np.array([1.0, 0.5, 0.2, 0.05, 0.01])
         height = float(self.log_posterior(point[None])[0])
         for _ in range(12):
             slope, bend = self._derivatives(point)
             step = _uphill(slope, bend)
+            if float(slope @ step) < 2 * NEAR:
+                break
             step *= min(1.0, 3.0 / float(np.abs(step).max() + 1e-12))
             tried = (point + scales[:, None] * step).clip(-12, 12)
             heights = self.log_posterior(tried)
@@ -294,12 +296,8 @@ class Model:
             if not heights[best] > height + 1e-4:
                 break
             point, height = tried[best], float(heights[best])
-        return point
-
-    def _covariance(self, point: Floats) -> Floats:
-        values, vectors = np.linalg.eigh(-self._derivatives(point)[1])
-        cover: Floats = (vectors / np.maximum(values, 0.1)) @ vectors.T
-        return cover
+        values, vectors = np.linalg.eigh(-bend)
+        return point, (vectors / np.maximum(values, 0.1)) @ vectors.T
 
     def _derivatives(self, point: Floats, step: float = 0.05) -> tuple[Floats, Floats]:
         """Gradient and Hessian, by differences."""

@@ -118,7 +118,8 @@ def weigh(history: History, *, seed: int = 0) -> Posterior:
     for cycle in history.cycles:
         season = Season.of(history.effect, history.window_s, cycle)
         seasons.append((cycle.name, season, (1 - P_STEADY) / len(history.cycles)))
-    fixed = _best_shapes(tables, history, grid)
+    many = 3 ** len(tables) * len(seasons) > MODELS_MOST
+    fixed = _best_shapes(tables, history, grid) if many else {}
     found = []
     for sources, shapes, prior in _choices(tuple(tables), history, fixed):
         excitations: list[Excitation] = [tables[name][shape] for name, shape in zip(sources, shapes, strict=True)]
@@ -160,11 +161,10 @@ def _choices(
 ) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], float]]:
     """Sources, their shapes, and the prior probability."""
     possible = {CAUSE: P_CAUSE, ITSELF: P_OTHER, **dict.fromkeys(history.others, P_OTHER)}
-    many = 3 ** len(possible) * (1 + len(history.cycles)) > MODELS_MOST
     for count in range(len(names) + 1):
         for sources in combinations(names, count):
             prior = float(np.prod([p if name in sources else 1 - p for name, p in possible.items()]))
-            options = [(fixed[name],) if many and name != CAUSE else SHAPES for name in sources]
+            options = [(fixed[name],) if name in fixed and name != CAUSE else SHAPES for name in sources]
             for shapes in product(*options):
                 yield sources, shapes, prior / float(np.prod([len(each) for each in options]))
 
