@@ -27,7 +27,7 @@ def show_causal(screen: Screen, answer: CausalResponse) -> None:
         rows.append(("the other way", f"{strength}; link {_share(answer.reverse.p_link)}"))
     if answer.effects_per_cause is not None:
         brings = answer.effects_per_cause
-        rows.append(("brings", f"{brings.median:.2f} of it each ({brings.low:.2f} to {brings.high:.2f})"))
+        rows.append(("brings", f"{brings.median:.2f} for each {answer.cause} ({brings.low:.2f} to {brings.high:.2f})"))
     if answer.delay_s is not None:
         rows.append(("delay", _delay(answer.delay_s)))
     if answer.value_effect is not None:

@@ -74,6 +74,8 @@ def test_a_link_is_forward_with_a_delay_and_an_e_value() -> None:
     assert answer.confidence_interval is not None
     assert answer.confidence_interval[0] < 1 - np.exp(-0.8) < answer.confidence_interval[1]
     assert answer.delay_s is not None and answer.delay_s.low < 3600 < answer.delay_s.high
+    each = answer.effects_per_cause
+    assert each is not None and each.low < 0.8 < each.high
     assert answer.reverse is not None and answer.reverse.p_link < 0.5
     hidden = answer.unmeasured_common_cause
     assert hidden is not None and 1 < hidden.e_value_limit < hidden.e_value
