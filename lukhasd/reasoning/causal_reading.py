@@ -79,13 +79,18 @@ def read(request: CausalRequest) -> Question:
             f"some observations of {effect} have a value and some have none", field="$.observations",
             hint="give all of them a value, or none",
         )  # fmt: skip
+    reasons = {}
+    if len(counts) > 2 and (not any(timed) or all(measured)):
+        reasons["alternative_explanations"] = "other events are weighed of event times alone; here they are not used"
     if not any(timed):
         found = _occasions(observations, cause, effect)
-        return Question(cause, effect, "occasions", counts[cause], counts[effect], False, occasions=found)
+        return Question(
+            cause, effect, "occasions", counts[cause], counts[effect], False, occasions=found, reasons=reasons
+        )
     times = np.array([_seconds(each.timestamp or "", number) for number, each in enumerate(observations)])
     if all(measured):
         values = _daily(observations, times, cause, effect)
-        return Question(cause, effect, "values", counts[cause], counts[effect], False, values=values)
+        return Question(cause, effect, "values", counts[cause], counts[effect], False, values=values, reasons=reasons)
     return _timed(request, times, cause, effect, counts)
 
 

@@ -93,6 +93,7 @@ def test_occasions_claim_no_direction() -> None:
     seen = cases("a", range(10)) + cases("b", range(2, 14)) + cases("neither", range(14, 30))
     answer = ask(observations=seen, cause="a", effect="b")
     assert answer.method == "occasions" and answer.direction is None
+    assert "not used" in answer.reasons["alternative_explanations"]
     assert answer.p_link > 0.9 and answer.reverse is not None and answer.reverse.p_link > 0.9
     assert answer.causal_strength is not None and 0.4 < answer.causal_strength < 0.8
 
