@@ -21,7 +21,7 @@ SHAPES = (1, 4)
 BINS = 24
 """Of a season's period."""
 CONCENTRATION = 1.0
-GRID_STEP = 0.2
+GRID_STEP = 0.25
 """In log τ; between grid points the excitation is interpolated."""
 DRAWS = (300, 1500)
 """From many effects to few, where each costs less."""

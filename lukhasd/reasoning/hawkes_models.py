@@ -151,8 +151,10 @@ def weigh(history: History, *, seed: int = 0) -> Posterior:
 
 
 def _grid(history: History) -> Floats:
+    """Down to a fiftieth of the mean gap: a bound above the true delay makes every interval of many events too high."""
     longest = history.window_s / 2
-    shortest = max(history.resolution_s, history.window_s / 5000)
+    gap_s = history.window_s / (len(history.cause) + len(history.effect) + 1)
+    shortest = max(history.resolution_s, min(history.window_s / 5000, gap_s / 50))
     return delay_grid(min(shortest, longest / 8), longest)
 
 

@@ -122,6 +122,13 @@ def test_a_strong_link_is_found_with_its_strength_and_delay() -> None:
     assert sum(each.probability for each in found.models) == pytest.approx(1)
 
 
+def test_a_delay_far_below_the_window_is_found() -> None:
+    cause, effect, window_s = simulate(400, 0.8, chance=np.random.default_rng(15), delay_s=0.03, shape=1)
+    found = weigh(History(cause, effect, {}, window_s, 1e-6))
+    assert found.interval[0] < 0.8 < found.interval[1]
+    assert float(found.draws.delay_s @ found.draws.weight) == pytest.approx(0.03, rel=0.15)
+
+
 def test_a_common_cause_that_was_observed_takes_the_link() -> None:
     chance = np.random.default_rng(2)
     common = np.sort(chance.uniform(0, 150, 100))
