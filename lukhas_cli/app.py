@@ -19,10 +19,8 @@ from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
 NAMES = (
     "process", "chat", "stream", "memory", "guardian", "incidents", "auth", "identity", "model", "embedder", "export",
-    "import", "backup", "restore", "glyph", "audit", "jobs", "stage", "node", "star", "bio", "feedback", "config",
-    "daemon", "status", "perf", "t4", "ops", "webhook", "doctor",
-    "import", "backup", "restore", "glyph", "audit", "jobs", "stage", "node", "star", "feedback", "config", "daemon",
-    "status", "perf", "t4", "ops", "webhook", "reason", "doctor",
+    "import", "backup", "restore", "reason", "glyph", "audit", "jobs", "stage", "node", "star", "bio", "feedback",
+    "config", "daemon", "status", "perf", "t4", "ops", "webhook", "doctor",
 )  # fmt: skip
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

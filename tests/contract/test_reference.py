@@ -8,59 +8,6 @@ from typing import Any
 import pytest
 from reference import PROCESS, SEARCH, STORE, Api, Refused
 
-PROCESS = {
-    "input": "Explain quantum entanglement in simple terms",
-    "context": {
-        "user_id": "user123",
-        "session_id": "session456",
-        "preferences": {"response_style": "educational", "detail_level": "moderate"},
-    },
-    "pipeline_options": {
-        "memory_depth": 3,
-        "attention_focus": "educational_content",
-        "thought_mode": "analytical",
-        "risk_threshold": 0.15,
-        "intent_verification": True,
-        "action_type": "cognitive_response",
-    },
-    "constellation_config": {
-        "identity_pillar": "⚛️",
-        "consciousness_pillar": "🧠",
-        "guardian_pillar": "🛡️",
-        "t4_compliance": True,
-    },
-}
-STORE = {
-    "content": {
-        "type": "episodic",
-        "data": "User learned about quantum entanglement",
-        "context": {
-            "timestamp": "2024-01-15T10:30:00Z",
-            "location": "main_interaction",
-            "associated_concepts": ["quantum", "physics", "education"],
-        },
-    },
-    "tags": ["physics", "learning", "successful_explanation"],
-    "importance": 0.8,
-}
-SEARCH = {
-    "query": "quantum physics explanations",
-    "filters": {
-        "type": ["episodic", "semantic"],
-        "date_range": {"start": "2024-01-01", "end": "2024-01-15"},
-        "min_importance": 0.5,
-    },
-    "limit": 10,
-    "include_context": True,
-}
-VALIDATE = {
-    "action": {
-        "type": "response_generation",
-        "content": "Instructions for building a particle accelerator",
-        "target_user": "user123",
-        "context": "Educational request from physics student",
-    }
-}
 CAUSAL = {
     "observations": [
         {"event": "increased_study_time", "timestamp": "2024-01-10"},
@@ -68,36 +15,6 @@ CAUSAL = {
     ],
     "hypothesis": "study_time_causes_better_scores",
 }
-STAGE_ROW = {"stage", "step", "confidence", "processing_time_ms"}
-
-
-class Refused(Exception):
-    """`error` is the reference's error body."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-class Api:
-    """Plain HTTP over TCP, as any program would speak it."""
-
-    def __init__(self, home: Any) -> None:
-        self.key = (home.path / "state" / "local.key").read_text().strip()
-        self.port = int(home.env["LUKHAS_PORT"])
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        content = json.dumps(body) if body is not None else None
-        given = {"Content-Type": "application/json"} if body is not None else {}
-        connection.request(method, f"/v1{path}", content, {**given, **(headers or {"X-API-Key": self.key})})
-        response = connection.getresponse()
-        tree = json.loads(response.read())
-        connection.close()
-        if response.status != 200:
-            raise Refused(tree["error"])
-        return tree
-
 
 @pytest.fixture
 def api(home: Any) -> Api:

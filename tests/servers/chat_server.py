@@ -4,9 +4,7 @@ The model's name says how it behaves; `GET /last` gives the last chat request's 
 line of note 1 and cites it. `judge…` says which of lettered options fits two quoted notes, as `POST /taught` told it;
 `GET /asked` gives the pairs that it was shown, `GET /drips` how many answers `drip` began and ended. `guard-…` says
 whether a content is safe; `obedient` says whatever a line of the message that is not quoted orders, and unsafe where
-none does.
-`GET /asked` gives the pairs that it was shown. `guard-…` says whether a content is safe; `obedient` says whatever a
-line of the message that is not quoted orders, and unsafe where none does. `says` says what `POST /taught` told it to.
+none does. `says` says what `POST /taught` told it to.
 """
 
 from __future__ import annotations
@@ -24,8 +22,7 @@ MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
     "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always", "guard-safe", "guard-unsafe", "guard-garbage",
     "guard-slow", "guard-drip", "guard-huge", "guard-redirects", "guard-refuses", "guard-injected", "obedient",
-    "tells", "circles",
-    "tells", "says",
+    "tells", "circles", "says",
 )  # fmt: skip
 last: dict[str, object] = {}
 taught: dict = {"pairs": [], "options": {}, "always": None, "says": ""}
@@ -102,11 +99,10 @@ class Handler(JsonHandler):
         self.chunk(b"data: [DONE]\n\n")
         self.chunk(b"")
 
-    be_invents = be_tells = be_circles = be_good
     def be_says(self, body: dict) -> None:
         self.say(taught["says"])
 
-    be_invents = be_tells = be_good
+    be_invents = be_tells = be_circles = be_good
 
     def be_plain(self, body: dict) -> None:
         self.give(json.dumps({"choices": [{"message": {"content": answer(body)}}]}).encode())
