@@ -8,6 +8,7 @@ from typing import Any
 from lukhas_sdk.contract import causal as causes
 from lukhas_sdk.contract import causal_query as queries
 from lukhas_sdk.nouns import as_struct
+from lukhas_sdk.contract import analysis
 from lukhas_sdk.verbs import Client, Noun, verb
 
 
@@ -50,3 +51,13 @@ class ReasoningNoun(Noun[Client]):
     def causal_question(self, question: str) -> queries.CausalQueryResponse:
         """`causal_query` in words, which takes a language model; `asked` of the answer is what it made of them."""
         return self._client.call(queries.QUERY, body=queries.CausalQueryRequest(question=question))
+    def analyze(
+        self,
+        query: str,
+        *,
+        reasoning_type: analysis.ReasoningType = "auto",
+        depth: analysis.Depth = "standard",
+        premises: str = "",
+    ) -> analysis.AnalyzeResponse:
+        """What of a query can be computed, proved or remembered; its `status` says what it takes beyond that."""
+        return self._client.call(analysis.ANALYZE, body=analysis.AnalyzeRequest(query, reasoning_type, depth, premises))

@@ -52,6 +52,10 @@ from lukhasd.memory.truth import Truth
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
+from lukhasd.reasoning.analysis import Analyzer
+from lukhasd.reasoning.computing import Workshop
+from lukhasd.reasoning.formulas import Formulas
+from lukhasd.reasoning.units import Units
 from lukhasd.records import log
 from lukhasd.records.audit import Audit
 from lukhasd.records.feedback import FeedbackStore
@@ -207,6 +211,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     per_minute = settings.limits.process
     jobs = Jobs(database, settings.jobs, per_minute=per_minute, standing=identity.standing, told=reporter.job_changed)
     closing.push_async_callback(jobs.close)
+    workshop = Workshop(await asyncio.to_thread(Formulas.load), Units())
+    analyzer = Analyzer(memory=memory, guardian=guardian, models=models, workshop=workshop)
     return Parts(
         paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars, bus, folds, forgetting,
         Carrier(memory.core, paths.data), truth, embedding=embeddings,
@@ -214,6 +220,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
+        analyzer=analyzer,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lukhasd.memory.forgetting import Forgetting
     from lukhasd.memory.truth import Truth
     from lukhasd.models.directory import ModelDirectory
+    from lukhasd.reasoning.analysis import Analyzer
     from lukhasd.records.audit import Audit
     from lukhasd.records.feedback import FeedbackStore
     from lukhasd.records.incidents import Incidents
@@ -72,3 +73,4 @@ class Parts:
     webhooks: Webhooks
     feedback: FeedbackStore
     bio: Bio
+    analyzer: Analyzer

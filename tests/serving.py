@@ -332,6 +332,7 @@ async def serving(
                 webhooks=webhooks,
                 feedback=cast("Any", None),
                 bio=cast("Any", None),
+                analyzer=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lukhas_sdk.contract import (
     allow,
+    analysis,
     audit,
     batch,
     bio,
@@ -79,4 +80,5 @@ ALL: tuple[AnyOperation, ...] = (
     *bio.OPERATIONS,
     *causal.OPERATIONS,
     *causal_query.OPERATIONS,
+    *analysis.OPERATIONS,
 )

@@ -32,6 +32,9 @@ FREE: dict[str, list[Any]] = {
         {"query": "where do I live", "as_of": "2020-01-01"},
     ],
     "memory.forget": [{"query": WORD, "preview": True}],
+    "reasoning.analyze": [
+        {"query": f"What about the {WORD}?", "depth": "deep"}, {"query": f"How many days since the {WORD} tank?"},
+    ],
 }
 """Operations that name nothing of anybody's, with what is asked of them. An operation without a body needs no row."""
 NAMED: dict[str, list[Any]] = {

@@ -53,3 +53,17 @@ def _adviser(call: Call[NoParams, Any]) -> Adviser | None:
 
 
 HANDLERS: dict[AnyOperation, Handler] = {causal.INFER: infer, causal_query.QUERY: query}
+"""Reasoning."""
+
+from __future__ import annotations
+
+from lukhas_sdk.contract import analysis
+from lukhas_sdk.contract.base import AnyOperation, NoParams
+from lukhasd.api.call import Call, Handler
+
+
+async def analyze(call: Call[NoParams, analysis.AnalyzeRequest]) -> analysis.AnalyzeResponse:
+    return await call.parts.analyzer.analyze(call.caller, call.body)
+
+
+HANDLERS: dict[AnyOperation, Handler] = {analysis.ANALYZE: analyze}
