@@ -18,6 +18,7 @@ from lukhasd.reasoning import expressions
 from lukhasd.reasoning.expressions import Call, Name, Number, Tree
 
 CHILD = Path(__file__).with_name("algebra_child.py")
+CPU_S = 5
 TIMEOUT_S = 20.0
 LARGEST_POWER = 200
 LEAD = r"(?:^|\b)(?:please |can you |could you |what is |what's |find |compute |calculate |determine |evaluate )*"
@@ -79,13 +80,13 @@ def read(query: str) -> Task | None:
     return None
 
 
-def run(task: Task) -> Computation:
-    """Blocks until it is done, or `TIMEOUT_S`."""
+def run(task: Task, *, cpu_s: int = CPU_S) -> Computation:
+    """Blocks until it is done, or has used so much of a processor, or `TIMEOUT_S` are over."""
     name = {"solve": f"solutions for {task.variable}"}.get(task.verb, task.verb)
     formula = f"{task.verb}: {task.text}"
     told = {
         "verb": task.verb, "variable": task.variable, "tree": _encode(task.tree),
-        "bounds": [_encode(bound) for bound in task.bounds],
+        "bounds": [_encode(bound) for bound in task.bounds], "cpu_s": cpu_s,
     }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LUKHAS_")}
     try:

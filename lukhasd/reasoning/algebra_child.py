@@ -10,13 +10,13 @@ import resource
 import sys
 from typing import Any
 
-CPU_S = 10
 MEMORY_BYTES = 2 << 30
 LONGEST = 4000
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    task = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_CPU, (task["cpu_s"], task["cpu_s"]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -25,7 +25,7 @@ def main() -> None:
         answer = {"error": "mathematics needs sympy, which is not installed: pip install 'lukhas[reason]'"}
     else:
         try:
-            answer = work(json.load(sys.stdin), sympy)
+            answer = work(task, sympy)
         except (ArithmeticError, ValueError, TypeError, NotImplementedError, AttributeError, RecursionError) as error:
             answer = {"error": f"it could not be done: {type(error).__name__}"}
     sys.stdout.write(json.dumps(answer))

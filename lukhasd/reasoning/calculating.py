@@ -100,7 +100,7 @@ def arithmetic(query: str) -> Computation | None:
 
 def written(query: str) -> str:
     """The query's sum in signs."""
-    text = ASKING.sub("", query.strip().rstrip("?.=! "))
+    text = ASKING.sub("", re.sub(r"(?<![\d)])!+$", "", query.strip().rstrip("?.= ")))
     text = re.sub(r"\bequals?$|\bis$", "", text).lower().replace("’", "'")
     text = re.sub(r"\bthree quarters of\b", "0.75 *", re.sub(r"\btwo thirds of\b", "2/3 *", text))
     text = re.sub(r"\b(?:" + "|".join(COUNTS) + r")\b", lambda match: COUNTS[match.group()], text)

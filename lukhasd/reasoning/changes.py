@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lukhasd.reasoning.formulas import Formulas, Mention
+from lukhasd.reasoning.formulas import plain as in_plain
 
 WORDS: Mapping[str, float] = {
     "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -141,8 +142,8 @@ class _Found:
 
 def read(text: str, formulas: Formulas) -> Reading:
     """Binds each change to the quantity that it is said of: the nearest named before it in its clause, else after."""
-    plain = text.lower().replace("’", "'").replace("−", "-")
-    found = _find(plain)
+    plain = in_plain(text)
+    found = _find(plain, text)
     mentions = formulas.mentions(text)
     free = [
         mention
@@ -167,7 +168,7 @@ def read(text: str, formulas: Formulas) -> Reading:
     return Reading(tuple(changes), tuple(settings), asked, tuple(spans))
 
 
-def _find(plain: str) -> list[_Found]:
+def _find(plain: str, text: str) -> list[_Found]:
     found: list[_Found] = []
 
     def add(one: _Found) -> None:
@@ -175,7 +176,7 @@ def _find(plain: str) -> list[_Found]:
             found.append(one)
 
     for match in FROM_TO.finditer(plain):
-        add(_Found(*match.span(), to=_amount(match, "n", "unit"), before=_amount(match, "old", "oldunit")))
+        add(_Found(*match.span(), to=_amount(match, "n", "unit", text), before=_amount(match, "old", "oldunit", text)))
     for pattern, factor in RELATIVE:
         for match in pattern.finditer(plain):
             groups = match.groupdict()
@@ -184,7 +185,7 @@ def _find(plain: str) -> list[_Found]:
             except ZeroDivisionError:
                 continue
     for match in ABSOLUTE.finditer(plain):
-        add(_Found(*match.span(), to=_amount(match, "n", "unit"), before=_amount(match, "old", "oldunit")))
+        add(_Found(*match.span(), to=_amount(match, "n", "unit", text), before=_amount(match, "old", "oldunit", text)))
     for match in WITHOUT.finditer(plain):
         add(_Found(match.start(), match.start("rest"), factor=0.0))
     if not found:
@@ -226,8 +227,11 @@ def _body(one: _Found, plain: str, formulas: Formulas) -> str | None:
     return None
 
 
-def _amount(match: re.Match[str], number: str, unit: str) -> Amount | None:
-    return Amount(_number(match[number]), (match[unit] or "").strip()) if match[number] else None
+def _amount(match: re.Match[str], number: str, unit: str, text: str) -> Amount | None:
+    """The unit as `text` writes it: mW and MW are two."""
+    if not match[number]:
+        return None
+    return Amount(_number(match[number]), text[match.start(unit) : match.end(unit)].strip())
 
 
 def _number(text: str) -> float:

@@ -12,6 +12,7 @@ A rule whose pronoun could mean two, or whose conclusion speaks of one that no c
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lukhasd.reasoning.clauses import (
     BE,
@@ -99,7 +100,7 @@ def read_question(sentence: str, names: dict[str, str]) -> Question:
     if asked is None:
         return Question(sentence, tuple(read_sentence(text, names)))
     verb = asked[1].lower()
-    said = _declare(verb.removesuffix("n't") if verb != "can't" else "can", asked[2])
+    said = _declare(verb.removesuffix("n't") if verb != "can't" else "can", asked[2], names)
     return Question(sentence, tuple(Rule((), literal, sentence) for literal in _ground(said, names)))
 
 
@@ -120,19 +121,13 @@ def _restate(verb: str, rest: str) -> str:
     raise UnreadError
 
 
-def _declare(verb: str, rest: str) -> str:
-    """“is”, “Anne not kind” as “Anne is not kind”; the subject is a name, or what an article begins."""
+def _declare(verb: str, rest: str, names: Mapping[str, str]) -> str:
+    """“is”, “Anne not kind” as “Anne is not kind”. The subject is the longest that is named already, else a name or a
+    noun with its article."""
     words = rest.split()
-    size = 1
-    if words[0].lower() in ("the", "a", "an"):
-        size = 2
-    while (
-        verb in ("is", "are", "was", "were")
-        and len(words) > size + 1
-        and words[size][:1].isupper()
-        and words[0][:1].isupper()
-    ):
-        size += 1
+    article = words[0].lower() in ("the", "a", "an")
+    known = [size for size in range(1, min(6, len(words))) if " ".join(words[article:size]).lower() in names]
+    size = known[-1] if known else 1 + article
     subject, said = words[:size], words[size:]
     if not said:
         raise UnreadError

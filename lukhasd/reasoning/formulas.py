@@ -83,7 +83,7 @@ class Formulas:
         found: dict[str, str] = {}
         for symbol, one in self.quantities.items():
             for word in (one.name, *one.words):
-                if found.setdefault(_plain(word), symbol) != symbol:
+                if found.setdefault(plain(word), symbol) != symbol:
                     raise ValueError(f"“{word}” is the name of two quantities")
         return found
 
@@ -94,11 +94,11 @@ class Formulas:
 
     def mentions(self, text: str) -> list[Mention]:
         """The quantities that a text names, in order; the longest name wins. Positions are those of `text`."""
-        plain = _plain(text)
-        return [Mention(self._called[match.group()], *match.span()) for match in self._pattern.finditer(plain)]
+        found = self._pattern.finditer(plain(text))
+        return [Mention(self._called[match.group()], *match.span()) for match in found]
 
 
-def _plain(text: str) -> str:
-    """In lower case with plain apostrophes and hyphens, and as long as `text`."""
-    table = {"’": "'", "–": "-", "‑": "-", "\n": " ", "\t": " "}
+def plain(text: str) -> str:
+    """In lower case with plain apostrophes and hyphens; every sign stays where it is."""
+    table = {"’": "'", "–": "-", "‑": "-", "\n": " ", "\t": " ", "−": "-"}
     return "".join(table.get(sign, sign.lower() if len(sign.lower()) == 1 else sign) for sign in text)

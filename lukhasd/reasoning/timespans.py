@@ -63,6 +63,8 @@ class Question:
     names: tuple[str, ...]
     unit: str
     count: int = 0
+    splits: tuple[tuple[str, str], ...] = ()
+    """Where “and” may part two names in several ways: all of them."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def read(query: str) -> Question | None:
             number = COUNTS.get(count.lower()) or (int(count) if len(count) < 7 and count.isdigit() else 0)
             if kind == "shift" and groups["way"].lower() in ("before", "prior to"):
                 number = -number
-            return Question(kind, names, unit, number)
+            return Question(kind, names, unit, number, _splits(names) if kind == "between" else ())
     return None
 
 
@@ -116,7 +118,9 @@ async def answer(question: Question, *, now: datetime, lookup: Lookup) -> Answer
     """`lookup` dates what the words do not."""
     dated: list[Dated] = []
     undated: list[str] = []
-    for name in question.names:
+    # The parting that leaves the fewest names without a date of their own.
+    parted = min(question.splits, key=lambda names: sum(in_words(name, now) is None for name in names), default=None)
+    for name in parted or question.names:
         found = in_words(name, now)
         if question.kind == "until" and found is not None and found.last < now.date() and not re.search(r"\d{4}", name):
             found = in_words(f"next {name}", now) or _a_year_later(found)
@@ -205,6 +209,15 @@ def _spelled(first: date, second: date) -> str:
     rest = (second - shift(datetime(first.year, first.month, first.day), "month", months).date()).days
     parts = [(months // 12, "year"), (months % 12, "month"), (rest, "day")]
     return ", ".join(f"{count} {unit}{'s' if count != 1 else ''}" for count, unit in parts if count) or "0 days"
+
+
+def _splits(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    first, second = names
+    places = [match.span() for match in re.finditer(r" (?:and|to|until|till) ", second)]
+    return (
+        (first, second),
+        *((f"{first} and {second[:start]}", second[end:]) for start, end in places),
+    )
 
 
 def _a_year_later(found: Dated) -> Dated:

@@ -1,0 +1,1 @@
+from serving_fixtures import no_blocking, shared_parts  # noqa: F401
