@@ -18,6 +18,7 @@ from lukhas_sdk.contract.analysis import (
     QueryPart,
     QueryType,
     ReasoningStep,
+    ReasoningType,
     Tool,
 )
 from lukhas_sdk.contract.guardian import ActionType, GuardianAction, ValidateRequest, Verdict
@@ -27,10 +28,12 @@ from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.memory import MemoryStore
 from lukhasd.models.directory import ModelDirectory
+from lukhasd.models.language import LanguageModel, ModelError
 from lukhasd.reasoning import parts as dividing
 from lukhasd.reasoning import timespans
 from lukhasd.reasoning.computing import Worked, Workshop
 from lukhasd.reasoning.parts import Recollection
+from lukhasd.reasoning.planning import Planner
 from lukhasd.reasoning.timespans import Dated
 
 AT_ONCE = 2
@@ -52,6 +55,11 @@ WANTED: Mapping[QueryType, tuple[tuple[Tool, str], ...]] = {
     "open": (("memory", "tastes and earlier choices"), ("model", "several answers, each with its reasons")),
 }
 """What it would take to answer what nothing here computes: tool and what for."""
+RUN_AS: Mapping[Tool, ReasoningType] = {
+    "calculator": "mathematical", "units": "mathematical", "algebra": "mathematical", "formulas": "hypothetical",
+    "logic": "deductive", "dates": "temporal",
+}  # fmt: skip
+"""What a plan's step is worked on as."""
 
 
 class Analyzer:
@@ -74,7 +82,61 @@ class Analyzer:
             recalled = await dividing.recollect(divided, caller.identity_id, self._memory)
         if worked.query_type == "temporal":
             worked = await self._date(caller, request, worked)
-        return _respond(request, worked, recalled)
+        response = _respond(request, worked, recalled)
+        model = self._models.current()
+        if response.status != "needs_model" or model is None:
+            return response
+        return named(request, await self._plan(caller, request, response, model))
+
+    async def _plan(
+        self, caller: Caller, request: AnalyzeRequest, response: AnalyzeResponse, model: LanguageModel
+    ) -> AnalyzeResponse:
+        """With the model's answer; a model that fails leaves the response as it is, but for the reason."""
+        planner = Planner(
+            model, lambda text, name: self._guardian.wrap_as_data(text, memory_id=name), self._models.timeout_s
+        )
+        put = msgspec.structs.replace
+        try:
+            planned = await planner.answer(request.query, lambda tool, text: self._use(caller, tool, text))
+        except ModelError as error:
+            reasons = {**response.reasons, "answer": f"the language model failed: {error}"}
+            return put(response, reasons=reasons, model=model.name)
+        uncertain = [*response.uncertainty_factors, *planned.uncertain]
+        ran = [one for one in planned.plan if one.tool != "model"]
+        steps = [
+            *response.reasoning_steps,
+            ReasoningStep(len(response.reasoning_steps) + 1, f"{model.name} planned {len(ran)} steps, which were run", [
+                f"{one.tool}: {one.input} → {one.result or 'nothing'}" for one in ran
+            ]),
+        ]  # fmt: skip
+        done = put(
+            response, plan=[*planned.plan], uncertainty_factors=uncertain, model=model.name, reasoning_steps=steps
+        )
+        written = [planned.answer or "", *planned.uncertain, *(one.input for one in ran)]
+        await self._judge("response_generation", "\n".join(written), caller, where="answer")
+        if planned.answer is None:
+            refuted = "the re-check contradicted the model's answer"
+            return put(done, status="unknown", reasons={**done.reasons, "answer": refuted})
+        reasons = {"confidence": f"what {model.name} says is not calibrated"}
+        return put(done, status="answered", answer=planned.answer, reasons=reasons)
+
+    async def _use(self, caller: Caller, tool: Tool, text: str) -> str | None:
+        """One of a plan's steps, within the bounds of a query of its own."""
+        if tool == "memory":
+            part = QueryPart(text, "topic", [])
+            found = await dividing.recollect([part], caller.identity_id, self._memory)
+            quotes = [f"({one.event_at:%Y-%m-%d}) {one.quote}" for one in found.parts[0].known]
+            return "\n".join([quote for quote in quotes if await self._is_harmless(quote, caller)]) or None
+        request = AnalyzeRequest(text, RUN_AS.get(tool, "auto"))
+        async with self._places:
+            worked = await asyncio.to_thread(self._workshop.work, request)
+        if tool == "dates":
+            worked = await self._date(caller, request, worked)
+        return worked.answer
+
+    async def _is_harmless(self, text: str, caller: Caller) -> bool:
+        verdict = await self._guardian.validate(ValidateRequest(GuardianAction("document", text)), caller=caller)
+        return verdict.decision not in STOPPING
 
     async def _date(self, caller: Caller, request: AnalyzeRequest, worked: Worked) -> Worked:
         question = timespans.read(request.query)

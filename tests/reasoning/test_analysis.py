@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import re
+import urllib.request
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 
 from lukhas_sdk.contract.analysis import AnalyzeRequest, AnalyzeResponse
 from lukhas_sdk.contract.base import Tier
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
+from lukhas_sdk.contract.models import ModelUseRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.identity.caller import Caller
 from lukhasd.parts import Parts
@@ -112,3 +121,59 @@ async def test_a_long_query_is_looked_at_all_the_same(shared_parts: Parts) -> No
     answer = await analyze(shared_parts, f"{facts} Kind people are nice. Is Name7 nice?")
     assert answer.deductions[0].verdict == "true"
     assert (await analyze(shared_parts, "tell me more " * 400)).status in ("needs_model", "unknown")
+
+
+def requests(url: str) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/last") as response:
+        return json.load(response)  # type: ignore[no-any-return]
+
+
+@contextlib.asynccontextmanager
+async def using(parts: Parts, url: str, model: str) -> AsyncIterator[None]:
+    await parts.models.use(ModelUseRequest(base_url=url, model=model))
+    try:
+        yield
+    finally:
+        await parts.models.use(ModelUseRequest())
+
+
+async def test_a_models_plan_is_run_by_the_tools(shared_parts: Parts, planner_url: str) -> None:
+    await remember(shared_parts)
+    async with using(shared_parts, planner_url, "planner"):
+        answer = await analyze(shared_parts, "Which is heavier, a gross of eggs or a brick?")
+        computed = await analyze(shared_parts, "What is 2 + 2?")
+    assert (answer.status, answer.answer, answer.model) == ("answered", "It is 144 [2].", "planner")
+    assert [(step.tool, step.result) for step in answer.plan[1:]] == [
+        ("calculator", "144"),
+        ("model", "It is 144 [2]."),
+    ]
+    assert NOTES[2][0] in (answer.plan[0].result or "")
+    assert "assumed by planner: a dozen is twelve" in answer.uncertainty_factors
+    assert answer.confidence is None and "calibrated" in answer.reasons["confidence"]
+    assert computed.model is None and computed.answer == "4", "what is computed asks no model"
+    told = await asyncio.to_thread(requests, planner_url)
+    assert len(told) == 3
+    for request in told[1:]:
+        assert re.search(r"^│ .*The spare key hangs behind the boiler", request["messages"][-1]["content"], re.M)
+        assert "boiler" not in request["messages"][0]["content"]
+
+
+async def test_a_figure_of_the_models_own_is_named(shared_parts: Parts, planner_url: str) -> None:
+    async with using(shared_parts, planner_url, "boaster"):
+        answer = await analyze(shared_parts, "How many bricks are in the house?", OTHER, reasoning_type="factual")
+    assert "the figure 4711 is boaster's own" in answer.uncertainty_factors
+    assert "memory gave nothing for “boiler”" in answer.uncertainty_factors
+
+
+async def test_an_answer_that_the_recheck_contradicts_is_not_given(shared_parts: Parts, planner_url: str) -> None:
+    async with using(shared_parts, planner_url, "doubter"):
+        answer = await analyze(shared_parts, "Who wrote Middlemarch?", OTHER)
+    assert (answer.status, answer.answer) == ("unknown", None)
+    assert "contradicted" in answer.reasons["answer"]
+
+
+async def test_a_model_that_fails_leaves_the_plan_open(shared_parts: Parts, planner_url: str) -> None:
+    async with using(shared_parts, planner_url, "nonsense"):
+        answer = await analyze(shared_parts, "Who wrote Middlemarch?", OTHER)
+    assert (answer.status, answer.answer) == ("needs_model", None)
+    assert "failed" in answer.reasons["answer"]
