@@ -17,6 +17,8 @@ from lukhas_sdk.contract.analysis import Deduction, ProofStep
 from lukhasd.reasoning.literals import Atom, Literal, Premises, Question, Rule, show
 
 MOST_CLAUSES = 50_000
+FEW = 200
+"""So many cases are looked at one by one."""
 ARBITRARY = "an arbitrary one"
 GIVEN = "given"
 SUPPOSED = "supposed"
@@ -60,13 +62,14 @@ class Theory:
         """As far as propagation sees."""
         return self._state.conflict is None
 
-    def decide(self, literal: Literal, question: str) -> Deduction:
+    def decide(self, literal: Literal, question: str, *, refute: bool = True) -> Deduction:
+        """`refute` False: only what is derived, not what its opposite contradicts."""
         if self._state.conflict is not None:
             return Deduction(question, "inconsistent", self._proof(self._state, None))
         for wanted, verdict in ((literal, "true"), (literal.negated(), "false")):
             if wanted in self._state.held:
                 return Deduction(question, verdict, self._proof(self._state, wanted))  # type: ignore[arg-type]
-        for wanted, verdict in ((literal, "true"), (literal.negated(), "false")):
+        for wanted, verdict in ((literal, "true"), (literal.negated(), "false")) if refute else ():
             supposed = Clause((wanted.negated(),), SUPPOSED)
             state = self._propagate(_State(dict(self._state.held)), [supposed])
             if state.conflict is not None:
@@ -147,7 +150,7 @@ def answer(premises: Premises, question: Question) -> list[Deduction]:
         if question.names:
             theory = Theory(premises.rules, premises.names, also=_named(wanted))
             verdicts = [
-                theory.decide(literal, show(literal, premises.names))
+                theory.decide(literal, show(literal, premises.names), refute=len(theory.entities) <= FEW)
                 for name in theory.entities
                 for literal in [_put(wanted.conclusion, dict.fromkeys(variables, name))]
             ]
@@ -175,7 +178,8 @@ def _in_general(premises: Premises, wanted: Rule, text: str) -> Deduction:
     holds = general.decide(_put(wanted.conclusion, names), text)
     if holds.verdict == "true":
         return holds
-    for chosen in product(known.entities, repeat=len(names)):
+    few = len(known.entities) ** len(names) <= FEW
+    for chosen in product(known.entities, repeat=len(names)) if few else ():
         meant = dict(zip(names, chosen, strict=True))
         parts = [known.decide(_put(one, meant), text) for one in (*wanted.conditions, wanted.conclusion.negated())]
         if all(part.verdict == "true" for part in parts):
