@@ -21,6 +21,7 @@ CHILD = Path(__file__).with_name("algebra_child.py")
 CPU_S = 5
 TIMEOUT_S = 20.0
 LARGEST_POWER = 200
+LONGEST = 300
 LEAD = r"(?:^|\b)(?:please |can you |could you |what is |what's |find |compute |calculate |determine |evaluate )*"
 ONE = r"(?P<var>[a-z])"
 VERBS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
@@ -60,6 +61,8 @@ class Task:
 def read(query: str) -> Task | None:
     """None where the query asks for no algebra that can be read."""
     text = query.strip().rstrip("?.! ")
+    if len(text) > LONGEST:
+        return None
     for verb, pattern in VERBS:
         match = pattern.search(text)
         if match is None:

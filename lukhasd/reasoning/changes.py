@@ -34,7 +34,12 @@ FALLS = (
     r"|cut|lost)"
 )
 UNIT = r"(?:[a-zA-Zµμ°Ω%][\w/^*·°]*(?: (?:per|squared|cubed|seconds?|hours?|metres?|meters?)\b)*(?:/[\w^]+)*)?"
-VANISH = r"(?:vanish\w*|disappear\w*|(?:were|was|is) (?:switched|turned) off|(?:were|was|is) (?:zero|gone|absent))"
+QUALITY = r"\b(?=(?: (?P<adj>\w+))?)"
+"""What follows a comparative, as massive in “more massive”; it is looked at, and not taken."""
+VANISH = (
+    r"(?:vanish\w*|disappear\w*|(?:were|was|is) (?:(?:switched|turned) off|zero|gone|absent)"
+    r"|(?:fell|falls?|dropp?(?:ed|s)|went|goes|sank) to (?:zero|nothing))"
+)
 
 
 def _raised(match: re.Match[str]) -> float:
@@ -64,8 +69,8 @@ def _always(factor: float) -> Callable[[re.Match[str]], float]:
 RELATIVE: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = tuple(
     (re.compile(pattern), factor)
     for pattern, factor in (
-        (rf"(?P<n>{COUNT}){PERCENT} (?:{UP})(?: (?P<adj>\w+))?", _raised),
-        (rf"(?P<n>{COUNT}){PERCENT} (?:{DOWN})(?: (?P<adj>\w+))?", _lowered),
+        (rf"(?P<n>{COUNT}){PERCENT} (?:{UP}){QUALITY}", _raised),
+        (rf"(?P<n>{COUNT}){PERCENT} (?:{DOWN}){QUALITY}", _lowered),
         (rf"{RISES}(?: \w+)?(?: by)? (?P<n>{COUNT}){PERCENT}", _raised),
         (rf"{FALLS}(?: \w+)?(?: by)? (?P<n>{COUNT}){PERCENT}", _lowered),
         (rf"{RISES}(?: \w+)? by a factor of (?P<n>{COUNT})", _times),
@@ -89,6 +94,10 @@ RELATIVE: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = t
     )
 )
 """What to multiply by; the first pattern that fits a span has it."""
+BEYOND = re.compile(
+    r"(?: \w+)? than (?!(?:it |they )?(?:is|are|was|were|now|today|usual|normal|before|at present|expected)\b)"
+)
+MANNER = frozenset({"massive", "dense", "intense", "powerful", "strong", "than", "on", "in", "and", "or", "what"})
 WITHOUT = re.compile(r"\b(?:without|no|zero) (?=(?:the )?(?P<rest>.+))")
 VAGUE_UP, VAGUE_DOWN = re.compile(rf"\b(?:{UP})\b(?: (?P<adj>\w+))?"), re.compile(rf"\b(?:{DOWN})\b(?: (?P<adj>\w+))?")
 VAGUE_FACTOR = 1.01
@@ -155,6 +164,8 @@ def read(text: str, formulas: Formulas) -> Reading:
     bound: set[int] = set()
     relative = any(one.to is None for one in found)
     for one in found:
+        if not _is_said_of_itself(one, plain, formulas):
+            continue
         mention = _bind(one, free, bound, plain)
         symbol = mention.symbol if mention else _body(one, plain, formulas)
         if symbol is None:
@@ -195,6 +206,17 @@ def _find(plain: str, text: str) -> list[_Found]:
     return sorted(found, key=lambda one: one.start)
 
 
+def _is_said_of_itself(one: _Found, plain: str, formulas: Formulas) -> bool:
+    """Not denied, not measured by another thing (“than on the Moon”), not of something else (“20 % less money”)."""
+    if re.search(r"\bnot (?:\w+ )?$", plain[: one.start]) or BEYOND.match(plain, one.end):
+        return False
+    if one.adjective is None or not re.search(r"\b(?:more|less)$", plain[one.start : one.end]):
+        return True
+    known = {word for qualities in formulas.bodies.values() for word in qualities}
+    named = any(mention.start - one.end == 1 for mention in formulas.mentions(plain))
+    return named or one.adjective in known | MANNER
+
+
 def _bind(one: _Found, mentions: Sequence[Mention], bound: set[int], plain: str) -> Mention | None:
     before = [
         m for m in mentions if m.end <= one.start and m.start not in bound and not _parted(plain[m.end : one.start])
@@ -217,10 +239,12 @@ def _is_near(between: str) -> bool:
 def _body(one: _Found, plain: str, formulas: Formulas) -> str | None:
     """The quantity that an adjective speaks of, said of a body: “the sun were 10 % brighter”."""
     said = re.findall(r"[a-z]+", plain[one.start : one.end])
+    if one.adjective:
+        said.append(one.adjective)
     if match := re.search(r"\bits (\w+)(?: (?:was|were|is|had been|has))?\s*$", plain[: one.start]):
         said.append(match[1])
     for body in reversed(re.findall(r"[a-z]+", plain[: one.start])):
-        qualities = formulas.bodies.get(body)
+        qualities = formulas.bodies.get(body) or formulas.bodies.get(body.removesuffix("s"))
         for word in said if qualities else ():
             if qualities and word in qualities:
                 return qualities[word]

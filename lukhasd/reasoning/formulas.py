@@ -34,11 +34,15 @@ class Mention:
 
 
 class Formulas:
-    def __init__(self, quantities: Mapping[str, Quantity], bodies: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, quantities: Mapping[str, Quantity], bodies: Mapping[str, Mapping[str, str]], meant: Mapping[str, str]
+    ) -> None:
         """Raises ValueError where an expression cannot be read, or hangs on itself or on what is not there."""
         self.quantities = quantities
         self.bodies = bodies
         """Body → adjective → the quantity that it speaks of."""
+        self.meant = meant
+        """What is meant by a quantity that is asked after and not varied: by gravity, that at the surface."""
         self.trees = {symbol: expressions.read(one.expression) for symbol, one in quantities.items() if one.expression}
         self.inputs = {symbol: expressions.names(tree) for symbol, tree in self.trees.items()}
         missing = frozenset().union(*self.inputs.values()) - quantities.keys()
@@ -49,7 +53,9 @@ class Formulas:
     @classmethod
     def load(cls) -> Formulas:
         tree = tomllib.loads(resources.files("lukhasd.reasoning").joinpath("formulas.toml").read_text("utf-8"))
-        return cls(msgspec.convert({**tree["given"], **tree["formula"]}, dict[str, Quantity]), tree["body"])
+        return cls(
+            msgspec.convert({**tree["given"], **tree["formula"]}, dict[str, Quantity]), tree["body"], tree["meant"]
+        )
 
     def compute(self, fixed: Mapping[str, float]) -> dict[str, float]:
         """Every quantity's value, those of `fixed` cut from their formulas. One that cannot be computed is left out,

@@ -61,13 +61,14 @@ def explore(text: str, formulas: Formulas, units: Units, *, steps: int | None) -
     cut = frozenset(change.symbol for change in reading.changes if change.symbol in changed)
     after = formulas.compute(changed)
     away = formulas.distances(cut)
-    asked = [symbol for symbol in reading.asked if symbol in away]
+    named = tuple(formulas.meant.get(symbol, symbol) if symbol not in cut else symbol for symbol in reading.asked)
+    asked = [symbol for symbol in named if symbol in away]
     near = [symbol for symbol in formulas.quantities if symbol in away if steps is None or away[symbol] <= steps]
     rows = [
         _consequence(symbol, formulas, before, after, cut=cut, varied=varied)
         for symbol in dict.fromkeys((*asked, *near))
     ]
-    unchanged = [formulas.quantities[symbol].name for symbol in reading.asked if symbol not in away]
+    unchanged = [formulas.quantities[symbol].name for symbol in named if symbol not in away and symbol not in cut]
     return WhatIf(
         tuple(varied), tuple(rows), len(asked), tuple(unchanged), tuple(assumed), len(away.keys() - {*asked, *near}),
         reading.used,

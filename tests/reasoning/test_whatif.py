@@ -112,14 +112,42 @@ def test_how_much_is_assumed_where_it_is_not_said() -> None:
     assert found.consequences and "was not said" in found.assumed[0]
 
 
-@pytest.mark.parametrize("query", ["What if I had taken the job?", "What if the vote were 10% closer?", "gravity"])
+@pytest.mark.parametrize(
+    ("query", "varied"),
+    [
+        ("what if gravity fell to zero", "gravitational constant × 0"),
+        ("What if I got 10% more gravity for 20% less money?", "gravitational constant × 1.1"),
+        ("If pendulums were half as long, how would their period change?", "length of a pendulum × 0.5"),
+        ("What if the capacitance were 4 µF?", "capacitance × 4"),
+        ("What if the electric power rose while the voltage fell by 1%?", "voltage × 0.99"),
+    ],
+)
+def test_a_change_is_bound_to_what_it_is_said_of(query: str, varied: str) -> None:
+    assert explore(query).varied == (varied,)
+
+
+def test_gravity_that_is_asked_after_is_that_at_the_surface() -> None:
+    found = explore(
+        "How does gravity change if the mass of the earth decreases by 10% and its radius decreases by 10%?"
+    )
+    assert found.asked == 1 and found.consequences[0].name == "surface gravity of the Earth"
+    assert found.consequences[0].ratio == pytest.approx(0.9 / 0.9**2)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "What if I had taken the job?", "What if the vote were 10% closer?", "gravity",
+        "What if gravity is 10% stronger than on the Moon?", "What happens if gravity is not 10% stronger?",
+    ],
+)  # fmt: skip
 def test_what_changes_no_quantity_is_none_of_its(query: str) -> None:
     assert whatif.explore(query, FORMULAS, UNITS, steps=None) is None
 
 
 def test_a_base_that_hangs_in_the_air_or_on_itself_is_refused() -> None:
     def base(expression: str) -> Formulas:
-        return Formulas({"x": Quantity("x", "1", "here", [], expression=expression)}, {})
+        return Formulas({"x": Quantity("x", "1", "here", [], expression=expression)}, {}, {})
 
     for expression in ("y + 1", "x + 1"):
         with pytest.raises(ValueError, match=r"y|nodes"):
