@@ -9,105 +9,25 @@ from lukhasd.reasoning.literals import Atom, Literal
 ONE = frozenset({"someone", "something", "somebody", "anyone", "anything", "anybody"})
 THINGS = frozenset({"something", "anything"})
 PRONOUNS = frozenset({"they", "it", "he", "she", "them", "him", "her"})
-NO_NAMES = frozenset(
-    [
-        "everyone",
-        "everything",
-        "everybody",
-        "nobody",
-        "nothing",
-        "none",
-        "no",
-        "neither",
-        "there",
-        "this",
-        "that",
-        "these",
-        "those",
-        "here",
-        "we",
-        "both",
-        "all",
-        "each",
-        "every",
-        "what",
-        "who",
-        "which",
-        "people",
-        "things",
-        "others",
-        "ones",
-    ]
-)
+NO_NAMES = frozenset({
+    "everyone", "everything", "everybody", "nobody", "nothing", "none", "no", "neither", "there", "this", "that",
+    "these", "those", "here", "we", "both", "all", "each", "every", "what", "who", "which", "people", "things",
+    "others", "ones",
+})  # fmt: skip
 """What stands for no one thing, or for one that only the surroundings know."""
 GENERAL = frozenset({"people", "things", "person", "thing"})
 IRREGULAR = {"men": "man", "women": "woman", "people": "person", "children": "child", "mice": "mouse", "geese": "goose",
              "wolves": "wolf", "teeth": "tooth", "feet": "foot", "sheep": "sheep", "fish": "fish"}  # fmt: skip
 BE = r"(?:is|are|was|were|am)"
 VERBS = ("is", "are", "was", "were", "can", "do", "does")
-NOT_CLAUSE = frozenset(
-    [
-        "because",
-        "although",
-        "though",
-        "while",
-        "when",
-        "whenever",
-        "before",
-        "after",
-        "unless",
-        "until",
-        "since",
-        "maybe",
-        "perhaps",
-        "probably",
-        "likely",
-        "might",
-        "may",
-        "should",
-        "would",
-        "could",
-        "will",
-        "usually",
-        "often",
-        "sometimes",
-        "mostly",
-        "most",
-        "many",
-        "few",
-        "some",
-        "several",
-        "think",
-        "thinks",
-        "believe",
-        "believes",
-        "said",
-        "says",
-        "say",
-        "unlikely",
-        "possibly",
-        "never",
-        "always",
-        "only",
-        "either",
-        "neither",
-        "nor",
-        "that",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "if",
-        "then",
-        "or",
-        "but",
-        "where",
-        "what",
-        "why",
-        "how",
-        "and",
-    ]
-)
+NOT_CLAUSE = frozenset({
+    "because", "although", "though", "while", "when", "whenever", "before", "after", "unless", "until", "since",
+    "maybe", "perhaps", "probably", "likely", "might", "may", "should", "would", "could", "will", "usually",
+    "often", "sometimes", "mostly", "most", "many", "few", "some", "several", "think", "thinks", "believe",
+    "believes", "said", "says", "say", "unlikely", "possibly", "never", "always", "only", "either", "neither",
+    "nor", "that", "which", "who", "whom", "whose", "if", "then", "or", "but", "where", "what", "why", "how",
+    "and", "claim", "claims", "allegedly", "supposedly", "reportedly", "almost", "nearly",
+})  # fmt: skip
 """A clause that holds one of these means more than is read here."""
 COMPARED = re.compile(r"((?:more|less) [\w-]+|[\w-]+er) than (.+)$")
 PLACED = re.compile(
@@ -186,7 +106,8 @@ class Clauses:
             other = self._entity(compared[2], subject=False, positive=positive)
             return Atom(f"{tense} {compared[1].lower()}{joint}", (subject, other))
         quality = said.lower()
-        if len(quality.split()) > 4 or not re.fullmatch(r"[\w' -]+", quality) or quality.startswith("the "):
+        words = quality.split()
+        if len(words) > 4 or not re.fullmatch(r"[\w' -]+", quality) or {"the", "not", *VERBS}.intersection(words):
             raise UnreadError
         noun = re.sub(r"^an? ", "", quality)
         if noun != quality:

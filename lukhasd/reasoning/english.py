@@ -3,6 +3,7 @@
 Statements: “Anne is (not) kind”, “Rex is a dog”, “The cat chases the dog”, “Anne is taller than Bob”, “Rex cannot fly”.
 Rules: “If someone is kind and they like the cat then they are nice”, “Anne is nice if …”, “All (kind) birds can fly”,
 “Kind, rough people are nice”, “No cats are dogs”, “Everyone who likes the cat is nice”. “Or” joins conditions alone.
+“All kind people are not big” says that none of them is.
 Questions: “Is Anne nice?”, “Does the cat chase the dog?”, “Who is kind?”, “Are all cats animals?”.
 
 Every “someone” or “something” is one of its own; “they” and “it” are the one such in the rule, else the subject before.
@@ -29,7 +30,8 @@ from lukhasd.reasoning.clauses import (
 )  # fmt: skip
 from lukhasd.reasoning.literals import Literal, Premises, Question, Rule
 
-SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+SENTENCE = re.compile(r"\S.*?(?:[.!?]+(?=\s|$)|(?=\n\s*\n)|$(?!\n))", re.DOTALL)
+"""Up to a full stop or an empty line. A line that ends is no sentence that ends: the next may be its condition."""
 LEAD_IN = re.compile(
     r"^(?:is it true that|does it follow that|can (?:we|you) (?:conclude|infer|prove) that|is it the case that"
     r"|true or false[:,]?|so,?|therefore,?|then,?|given (?:all )?(?:that|this),?|from this,?|hence,?)\s+",
@@ -44,7 +46,7 @@ def read(text: str, *, premises: str = "") -> Premises:
     unread: list[str] = []
     names: dict[str, str] = {}
     for source, asks in ((premises, False), (text, True)):
-        for raw in SENTENCE.findall(source):
+        for raw in SENTENCE.findall(source.strip()):
             sentence = " ".join(raw.split())
             if len(sentence) < 3:
                 continue

@@ -212,12 +212,21 @@ def test_by_hand(text: str, expected: str) -> None:
         "If Anne is kind and Bob is big or Cy is old then Dan is nice.", "Anne likes everyone.", "It is big.",
         "Bob thinks Anne is kind.", "Anne is kind or Bob is kind.", "If Anne is kind then something is big.",
         "Unless Anne is kind, Bob is nice.", "Anne is either kind or big.", "There is a cat.", "Few cats are kind.",
+        "Anne is kind, they say.", "Anne is kind\nBob is big", "Anne is not",
         "If Bob does not like anyone then Bob is sad.", "Only cats are kind.", "Anne is neither kind nor big.",
     ],
 )  # fmt: skip
 def test_what_means_more_than_is_read_is_not_read(sentence: str) -> None:
     found = english.read(sentence)
-    assert found.rules == () and found.unread == (sentence,)
+    assert found.rules == ()
+    assert found.unread == (" ".join(sentence.split()),)
+
+
+def test_a_condition_on_the_next_line_belongs_to_its_sentence() -> None:
+    found = english.read("Is Anne kind?", premises="Anne is kind\nif Bob is big. Cy is\nold.\n\nDan is 3 m")
+    assert [(len(rule.conditions), rule.conclusion.atom.predicate) for rule in found.rules] == [
+        (1, "is kind"), (0, "is old"), (0, "is 3 m"),
+    ]  # fmt: skip
 
 
 def test_who() -> None:
