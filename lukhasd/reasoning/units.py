@@ -27,6 +27,10 @@ class UnitError(ValueError):
     """A unit that is not known, or does not fit the other one."""
 
 
+class NoUnitsError(UnitError):
+    """pint is not installed."""
+
+
 class Units:
     """Safe to use from several threads."""
 
@@ -56,8 +60,11 @@ class Units:
                 raise UnitError(_why(unit, to, error)) from None
 
     def knows(self, unit: str) -> bool:
+        """Also where there is no saying, as pint is not installed."""
         try:
             self.convert(1.0, unit, unit)
+        except NoUnitsError:
+            return True
         except UnitError:
             return False
         return True
@@ -67,7 +74,7 @@ class Units:
             try:
                 import pint
             except ImportError:
-                raise UnitError("units need pint, which is not installed: pip install 'lukhas[reason]'") from None
+                raise NoUnitsError("units need pint, which is not installed: pip install 'lukhas[reason]'") from None
             self._registry = pint.UnitRegistry(cache_folder=None)
         return self._registry
 

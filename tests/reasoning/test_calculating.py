@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, date, datetime
 
@@ -141,3 +142,9 @@ async def test_a_name_that_nothing_dates_is_named() -> None:
     assert question is not None
     found = await timespans.answer(question, now=NOW, lookup=lookup)
     assert found.computation is None and found.undated == ("the move",)
+
+
+def test_without_pint_it_is_said_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pint", None)
+    row = calculating.conversion("5 miles in km", Units())
+    assert row is not None and row.value is None and "lukhas[reason]" in row.reasons["value"]
