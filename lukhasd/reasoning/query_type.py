@@ -1,6 +1,7 @@
 """What kind of question a query is, by ordered rules: the first that fits decides.
 
-The rules were written against half of `tests/data/query_types.jsonl`; the test reports F1 on the other half.
+The rules were worked over against 156 queries of `tests/data/query_types.jsonl`; on the 144 kept aside macro-F1 was
+0.87 before and is 0.96 since. One hand wrote rules and queries: on another's queries expect the lower figure.
 """
 
 from __future__ import annotations
