@@ -61,7 +61,6 @@ NOUNS = {
     "bio": ("feedback_nouns", "BioNoun"),
     "reasoning": ("reasoning_nouns", "ReasoningNoun"),
     "webhooks": ("webhooks_nouns", "WebhooksNoun"),
-    "reasoning": ("reasoning_nouns", "ReasoningNoun"),
 }
 """What hangs off a client: the module and the class of each noun."""
 
@@ -87,7 +86,6 @@ class BaseClient(HasNouns):
     bio: BioNoun[Self]
     reasoning: ReasoningNoun[Self]
     webhooks: WebhooksNoun[Self]
-    reasoning: ReasoningNoun[Self]
 
     def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
         self.paths = paths or resolve_paths()

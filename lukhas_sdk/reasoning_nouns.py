@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lukhas_sdk.contract import analysis
 from lukhas_sdk.contract import causal as causes
 from lukhas_sdk.contract import causal_query as queries
 from lukhas_sdk.nouns import as_struct
-from lukhas_sdk.contract import analysis
 from lukhas_sdk.verbs import Client, Noun, verb
 
 
@@ -51,6 +51,7 @@ class ReasoningNoun(Noun[Client]):
     def causal_question(self, question: str) -> queries.CausalQueryResponse:
         """`causal_query` in words, which takes a language model; `asked` of the answer is what it made of them."""
         return self._client.call(queries.QUERY, body=queries.CausalQueryRequest(question=question))
+
     def analyze(
         self,
         query: str,

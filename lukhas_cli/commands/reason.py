@@ -1,5 +1,4 @@
-"""`lukhas reason`: what follows from observations."""
-"""`lukhas reason`: answers that are computed or proved."""
+"""`lukhas reason`: answers that are computed or proved, each with its grounds."""
 
 from __future__ import annotations
 
@@ -8,13 +7,68 @@ from typing import Annotated
 import typer
 
 from lukhas_cli.command import command, new_app, session_of
+from lukhas_cli.inputs import read_file, read_stdin, read_text
 from lukhas_cli.outcome import Outcome
+from lukhas_cli.render.analysis import show_analysis
+from lukhas_sdk.contract import analysis
+from lukhas_sdk.errors import ValidationError
 
-EXAMPLES = """lukhas reason causal headaches.csv --cause coffee --effect headache
+EXAMPLES = """lukhas reason analyze "What would happen if gravity was 10% stronger?"
+lukhas reason causal headaches.csv --cause coffee --effect headache
 lukhas reason query trial.json
 """
+ANALYSES = """lukhas reason analyze "What would happen if gravity was 10% stronger?"
+lukhas reason analyze "All men are mortal. Socrates is a man. Is Socrates mortal?"
+lukhas reason analyze "How many days between the wedding and 1 May 2025?"
+"""
 
-app = new_app("Compute what follows from observations, graphs and tables.", examples=EXAMPLES)
+app = new_app("Answers that are computed or proved, each with its grounds.", examples=EXAMPLES)
+
+
+@command(app, examples=ANALYSES + 'lukhas reason analyze --premises rules.txt "Is Anne nice?" --json')
+def analyze(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(metavar="QUERY|-", help="What to analyse; - reads it from stdin.")],
+    type: Annotated[
+        analysis.ReasoningType,
+        typer.Option("--type", help="Decide the kind of reasoning; auto leaves it to the query."),
+    ] = "auto",
+    depth: Annotated[
+        analysis.Depth,
+        typer.Option(help="How many formulas away to look: 1, 3 or any number; shallow also leaves memory alone."),
+    ] = "standard",
+    premises: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Facts and rules to reason from, one sentence after the other.")
+    ] = None,
+) -> Outcome:
+    """Analyse a query: its kind and parts, what memory knows of them, what is computed, what follows, what stays open.
+
+    Sums, conversions and equations are computed; “what if” questions go through a base of formulas, each with what was
+    varied and held fixed; facts and rules in plain English are decided with a proof; dates are counted, also those that
+    memory tells. What takes knowledge of the world needs a language model: the status says so, and the plan what for.
+
+    Statements: “Anne is (not) kind”, “The cat chases the dog”. Rules: “If someone is kind then they are nice”, “All
+    cats are animals”, “No cats are dogs”. Nothing is taken to be false for not being said.
+
+    In a pipe: the answer, then tab-separated lines of status, computed values, proof steps, citations and what is
+    uncertain, each after its kind.
+    """
+    if query == "-" and premises == "-":
+        raise ValidationError(
+            "QUERY and --premises cannot both be read from stdin",
+            field="--premises",
+            hint="give one as an argument or a file",
+        )
+    given = "" if premises is None else read_stdin() if premises == "-" else _file(premises)
+    body = analysis.AnalyzeRequest(read_text(query, field="QUERY", longest=20_000), type, depth, given)
+    answer = session_of(context).call(analysis.ANALYZE, body=body)
+    return Outcome(answer, lambda screen: show_analysis(screen, answer))
+
+
+def _file(name: str) -> str:
+    from pathlib import Path
+
+    return read_file(Path(name))
 
 
 @command(
@@ -94,66 +148,3 @@ def query(
     request = read_query(file, words=words)
     answer = session_of(context).call(QUERY, body=request)
     return Outcome(answer, lambda screen: show_query(screen, answer, request))
-from lukhas_cli.inputs import read_file, read_stdin, read_text
-from lukhas_cli.outcome import Outcome
-from lukhas_cli.render.analysis import show_analysis
-from lukhas_sdk.contract import analysis
-from lukhas_sdk.errors import ValidationError
-
-EXAMPLES = """lukhas reason analyze "What would happen if gravity was 10% stronger?"
-lukhas reason analyze "All men are mortal. Socrates is a man. Is Socrates mortal?"
-lukhas reason analyze "How many days between the wedding and 1 May 2025?"
-"""
-
-app = new_app("Answers that are computed or proved, each with its grounds.", examples=EXAMPLES)
-
-
-@app.callback()
-def reason() -> None:
-    """Answers that are computed or proved, each with its grounds."""
-
-
-@command(app, examples=EXAMPLES + 'lukhas reason analyze --premises rules.txt "Is Anne nice?" --json')
-def analyze(
-    context: typer.Context,
-    query: Annotated[str, typer.Argument(metavar="QUERY|-", help="What to analyse; - reads it from stdin.")],
-    type: Annotated[
-        analysis.ReasoningType,
-        typer.Option("--type", help="Decide the kind of reasoning; auto leaves it to the query."),
-    ] = "auto",
-    depth: Annotated[
-        analysis.Depth,
-        typer.Option(help="How many formulas away to look: 1, 3 or any number; shallow also leaves memory alone."),
-    ] = "standard",
-    premises: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Facts and rules to reason from, one sentence after the other.")
-    ] = None,
-) -> Outcome:
-    """Analyse a query: its kind and parts, what memory knows of them, what is computed, what follows, what stays open.
-
-    Sums, conversions and equations are computed; “what if” questions go through a base of formulas, each with what was
-    varied and held fixed; facts and rules in plain English are decided with a proof; dates are counted, also those that
-    memory tells. What takes knowledge of the world needs a language model: the status says so, and the plan what for.
-
-    Statements: “Anne is (not) kind”, “The cat chases the dog”. Rules: “If someone is kind then they are nice”, “All
-    cats are animals”, “No cats are dogs”. Nothing is taken to be false for not being said.
-
-    In a pipe: the answer, then tab-separated lines of status, computed values, proof steps, citations and what is
-    uncertain, each after its kind.
-    """
-    if query == "-" and premises == "-":
-        raise ValidationError(
-            "QUERY and --premises cannot both be read from stdin",
-            field="--premises",
-            hint="give one as an argument or a file",
-        )
-    given = "" if premises is None else read_stdin() if premises == "-" else _file(premises)
-    body = analysis.AnalyzeRequest(read_text(query, field="QUERY", longest=20_000), type, depth, given)
-    answer = session_of(context).call(analysis.ANALYZE, body=body)
-    return Outcome(answer, lambda screen: show_analysis(screen, answer))
-
-
-def _file(name: str) -> str:
-    from pathlib import Path
-
-    return read_file(Path(name))

@@ -1,2 +1,1 @@
-"""Reasoning: what follows from observations, rules and formulas, computed."""
-"""Reasoning: answers that are computed or proved, each with its grounds."""
+"""Reasoning: what follows from observations, rules and formulas, computed or proved, with its grounds."""

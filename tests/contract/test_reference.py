@@ -16,6 +16,7 @@ CAUSAL = {
     "hypothesis": "study_time_causes_better_scores",
 }
 
+
 @pytest.fixture
 def api(home: Any) -> Api:
     home.run("daemon", "start", check=True)

@@ -33,7 +33,8 @@ FREE: dict[str, list[Any]] = {
     ],
     "memory.forget": [{"query": WORD, "preview": True}],
     "reasoning.analyze": [
-        {"query": f"What about the {WORD}?", "depth": "deep"}, {"query": f"How many days since the {WORD} tank?"},
+        {"query": f"What about the {WORD}?", "depth": "deep"},
+        {"query": f"How many days since the {WORD} tank?"},
     ],
 }
 """Operations that name nothing of anybody's, with what is asked of them. An operation without a body needs no row."""

@@ -1,4 +1,4 @@
-"""Reasoning: causes from observations, and effects from graphs."""
+"""Reasoning: causes from observations, effects from graphs, and what a query can be answered with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lukhas_sdk.contract import causal, causal_query
+from lukhas_sdk.contract import analysis, causal, causal_query
 from lukhas_sdk.contract.base import AnyOperation, NoParams
 from lukhas_sdk.errors import ValidationError
 from lukhasd.api.call import Call, Handler
@@ -46,24 +46,18 @@ async def query(call: Call[NoParams, causal_query.CausalQueryRequest]) -> causal
         return msgspec.structs.replace(await asyncio.to_thread(answer, asked), asked=asked)
 
 
+async def analyze(call: Call[NoParams, analysis.AnalyzeRequest]) -> analysis.AnalyzeResponse:
+    return await call.parts.analyzer.analyze(call.caller, call.body)
+
+
 def _adviser(call: Call[NoParams, Any]) -> Adviser | None:
     models = call.parts.models
     model = models.current()
     return None if model is None else Adviser(model, call.parts.guardian, models.timeout_s)
 
 
-HANDLERS: dict[AnyOperation, Handler] = {causal.INFER: infer, causal_query.QUERY: query}
-"""Reasoning."""
-
-from __future__ import annotations
-
-from lukhas_sdk.contract import analysis
-from lukhas_sdk.contract.base import AnyOperation, NoParams
-from lukhasd.api.call import Call, Handler
-
-
-async def analyze(call: Call[NoParams, analysis.AnalyzeRequest]) -> analysis.AnalyzeResponse:
-    return await call.parts.analyzer.analyze(call.caller, call.body)
-
-
-HANDLERS: dict[AnyOperation, Handler] = {analysis.ANALYZE: analyze}
+HANDLERS: dict[AnyOperation, Handler] = {
+    analysis.ANALYZE: analyze,
+    causal.INFER: infer,
+    causal_query.QUERY: query,
+}
