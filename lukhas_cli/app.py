@@ -18,8 +18,9 @@ from lukhas_cli.session import Session
 from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
 NAMES = (
-    "process", "chat", "stream", "memory", "guardian", "incidents", "auth", "identity", "model", "embedder", "export",
-    "import", "backup", "restore", "reason", "glyph", "audit", "jobs", "stage", "node", "star", "bio", "feedback",
+    "process", "chat", "stream", "reflect", "state", "memory", "guardian", "incidents", "auth", "identity", "model",
+    "embedder", "export", "import", "backup", "restore", "reason", "glyph", "audit", "jobs", "stage", "node", "star",
+    "bio", "feedback",
     "config", "daemon", "status", "perf", "t4", "ops", "webhook", "doctor",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.settings import DaemonSettings, Settings
 from lukhasd.api.server import Server
 from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.consciousness.reflection import Reflector
 from lukhasd.constellation import ethics
 from lukhasd.constellation.bio import Bio
 from lukhasd.constellation.registry import NodeRegistry
@@ -209,6 +210,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     )  # fmt: skip
     await nodes.load(modules(stages, stars, models=models, store=memory, guardian_module=guardian))
     per_minute = settings.limits.process
+    reflector = Reflector(memory, None, awareness=awareness, bus=bus, metrics=metrics)
     jobs = Jobs(database, settings.jobs, per_minute=per_minute, standing=identity.standing, told=reporter.job_changed)
     closing.push_async_callback(jobs.close)
     workshop = Workshop(await asyncio.to_thread(Formulas.load), Units())
@@ -221,6 +223,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
         analyzer=analyzer,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, reflector=reflector,
     )  # fmt: skip
 
 

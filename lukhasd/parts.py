@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.settings import Settings
     from lukhasd.consciousness import AwarenessKeeper
     from lukhasd.constellation.bio import Bio
+    from lukhasd.consciousness.reflection import Reflector
     from lukhasd.constellation.registry import NodeRegistry
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
@@ -74,3 +75,4 @@ class Parts:
     feedback: FeedbackStore
     bio: Bio
     analyzer: Analyzer
+    reflector: Reflector

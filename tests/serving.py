@@ -333,6 +333,7 @@ async def serving(
                 feedback=cast("Any", None),
                 bio=cast("Any", None),
                 analyzer=cast("Any", None),
+                reflector=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

@@ -48,8 +48,8 @@ def consciousness(
     """Follow awareness, reflection and the stages of the pipeline.
 
     Each line is: id, time, stream, then state, level and what attention has gone over to; or stage, confidence, ms and
-    step. Nothing reflects in this version: that stream is silent. A connection that breaks is made again and goes on
-    after the last event; how many are gone then is said on stderr.
+    step; or the reflection, how many insights it gave, and its topic. A connection that breaks is made again and goes
+    on after the last event; how many are gone then is said on stderr.
     """
     params = contract.FollowParams(streams=",".join(only or contract.CONSCIOUSNESS.streams), last_id=last_id)
     return _follow(session_of(context), contract.CONSCIOUSNESS, params, row=_consciousness_row, count=count)

@@ -6,15 +6,14 @@ from typing import Literal
 
 from lukhas_sdk.contract.base import Limit, NoBody, NoParams, Operation, Reasons, Response, StageName, Tier, Unit
 from lukhas_sdk.contract.matriz import AttentionShare
-from lukhas_sdk.contract.streams import Awareness
+from lukhas_sdk.contract.streams import Awareness, Mode
 
-Mode = Literal["IDLE", "MATRIZ_PROCESSING", "REFLECTING", "DREAMING"]
 RiskAssessment = Literal["low", "elevated", "high"]
 
 
 class CurrentState(Response, frozen=True):
     current_mode: Mode
-    """Of the caller's own work: another identity's leaves it at IDLE. Nothing in this version reflects or dreams."""
+    """Of the caller's own work: another identity's leaves it at IDLE. Of several, the newest."""
     awareness_level: Unit
     """Share of active stars × 2^(−idle time / 5 min) × (0.5 + 0.5 × concentration of the last attention); the idle time
     is 0 while something is worked on."""

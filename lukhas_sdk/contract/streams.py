@@ -23,6 +23,7 @@ DRIFT_EXCESSIVE = 0.7
 DriftState = Literal["healthy", "watch", "repair_recommended", "excessive"]
 RepairMethod = Literal["partial_heal", "consensus", "selective", "guided", "full_reset"]
 AwarenessState = Literal["DORMANT", "DROWSY", "AWARE", "FOCUSED", "ABSORBED"]
+Mode = Literal["IDLE", "MATRIZ_PROCESSING", "REFLECTING", "DREAMING"]
 QUERY_LIMIT_BYTES = 262_144
 """A question of the greatest length, in UTF-8, with its options."""
 
@@ -124,10 +125,14 @@ class Awareness(Response, frozen=True):
     attention_shift: str | None
     """What attention has gone over to: the stage that runs now, as memory_recall, or idle; null where it stayed."""
     reasons: Reasons = {}
+    """What attention has gone over to: the stage that runs now, as memory_recall, reflection, or idle; null where it
+    stayed."""
+    mode: Mode = "IDLE"
+    """What is done for the caller now."""
 
 
 class AwarenessEvent(Response, frozen=True, tag_field="stream", tag="awareness"):
-    """Sent when the state changes, or the level by 0.05 or more."""
+    """Sent when the state changes, the level by 0.05 or more, or when reflecting begins or ends."""
 
     id: str
     timestamp: datetime
@@ -161,7 +166,7 @@ class ReflectionData(Response, frozen=True):
 
 
 class ReflectionEvent(Response, frozen=True, tag_field="stream", tag="reflection"):
-    """A reflection has ended. Nothing in this version reflects: the stream may be followed, and is silent."""
+    """A reflection has ended."""
 
     id: str
     timestamp: datetime

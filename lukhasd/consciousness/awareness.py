@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -16,7 +16,7 @@ from lukhas_sdk.contract import consciousness as contract
 from lukhas_sdk.contract.base import STAGES, StageName
 from lukhas_sdk.contract.matriz import ProcessEvent, ProcessResponse, TraceRow
 from lukhas_sdk.contract.stars import StarListResponse
-from lukhas_sdk.contract.streams import Awareness, AwarenessState, StageData
+from lukhas_sdk.contract.streams import Awareness, AwarenessState, Mode, StageData
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.consciousness.events import awareness_token, stage_token
 from lukhasd.constellation.stars import Stars
@@ -37,6 +37,7 @@ SHIFTS: dict[StageName, str] = {
     "intent": "intent_verification",
     "action": "response",
 }
+MODE_SHIFTS: dict[Mode, str] = {"REFLECTING": "reflection", "DREAMING": "dream"}
 BOUNDS: tuple[tuple[float, AwarenessState], ...] = (
     (0.85, "ABSORBED"), (0.6, "FOCUSED"), (0.4, "AWARE"), (0.2, "DROWSY"), (0.0, "DORMANT"),
 )  # fmt: skip
@@ -60,6 +61,8 @@ class Mind:
     """When it last did something."""
     works: dict[str, StageName] = field(default_factory=dict)
     """Inputs that are worked on, by process id, each with the stage that runs."""
+    other_works: list[Mode] = field(default_factory=list)
+    """What else is done for it, as REFLECTING; the newest last."""
     concentration: float | None = None
     answer: ProcessResponse | None = None
     risk: contract.RiskAssessment | None = None
@@ -71,8 +74,14 @@ class Mind:
         return [*self.works.values()][-1] if self.works else None
 
     @property
+    def mode(self) -> Mode:
+        if self.works:
+            return "MATRIZ_PROCESSING"
+        return self.other_works[-1] if self.other_works else "IDLE"
+
+    @property
     def shift(self) -> str:
-        return SHIFTS[self.stage] if self.stage else "idle"
+        return SHIFTS[self.stage] if self.stage else MODE_SHIFTS.get(self.mode, "idle")
 
 
 class AwarenessKeeper:
@@ -133,6 +142,26 @@ class AwarenessKeeper:
                 mind.began_s = mind.active_s
             self._stirred.set()
 
+    @asynccontextmanager
+    async def working(self, owner: str, mode: Mode) -> AsyncIterator[None]:
+        """While something else than an input is worked on for `owner`: told when it begins and when it ends."""
+        stars = await self._constellation()
+        now_s = self._clock()
+        mind = self._minds.setdefault(owner, Mind(began_s=self._started_s, active_s=now_s))
+        if mind.mode == "IDLE":
+            mind.began_s = now_s
+        mind.other_works.append(mode)
+        self._tell(owner, mind, stars)
+        try:
+            yield
+        finally:
+            mind.other_works.remove(mode)
+            mind.active_s = self._clock()
+            if mind.mode == "IDLE":
+                mind.began_s = mind.active_s
+            self._tell(owner, mind, stars)
+            self._stirred.set()
+
     async def awareness(self, owner: str) -> Awareness:
         with self._metrics.timed("consciousness.awareness"):
             return self._measure(self._minds.get(owner), await self._constellation())
@@ -153,7 +182,7 @@ class AwarenessKeeper:
         }
         return contract.ConsciousnessState(
             consciousness_state=contract.CurrentState(
-                current_mode="MATRIZ_PROCESSING" if mind.works else "IDLE",
+                current_mode=mind.mode,
                 awareness_level=awareness.level,
                 active_pipeline_stage=mind.stage,
                 constellation_alignment=stars.constellation_alignment,
@@ -187,7 +216,8 @@ class AwarenessKeeper:
 
     def _measure(self, mind: Mind | None, stars: StarListResponse) -> Awareness:
         now_s = self._clock()
-        idle_s = 0.0 if mind and mind.works else now_s - (mind.active_s if mind else self._started_s)
+        mode: Mode = mind.mode if mind else "IDLE"
+        idle_s = 0.0 if mode != "IDLE" else now_s - (mind.active_s if mind else self._started_s)
         concentration = (mind.concentration if mind else None) or 0.0
         share = stars.active_count / len(stars.stars) if stars.stars else 0.0
         level = round(share * 2 ** (-idle_s / HALF_LIFE_S) * (0.5 + 0.5 * concentration), 4)
@@ -196,6 +226,7 @@ class AwarenessKeeper:
         if moved:
             return Awareness(name_of(level), level, shift)
         return Awareness(name_of(level), level, None, {"attention_shift": "attention stayed where it was"})
+        return Awareness(name_of(level), level, shift if moved else None, mode)
 
     async def _constellation(self) -> StarListResponse:
         """The stars as they were at most 30 s ago."""
@@ -218,7 +249,8 @@ class AwarenessKeeper:
     def _tell(self, owner: str, mind: Mind, stars: StarListResponse) -> float:
         now = self._measure(mind, stars)
         told = mind.told
-        if told is None or told.state != now.state or abs(told.level - now.level) >= TOLD_FROM:
-            mind.told = Awareness(now.state, now.level, mind.shift)
+        turned = told is not None and told.mode != now.mode and not {told.mode, now.mode}.isdisjoint(MODE_SHIFTS)
+        if told is None or told.state != now.state or turned or abs(told.level - now.level) >= TOLD_FROM:
+            mind.told = Awareness(now.state, now.level, mind.shift, now.mode)
             self._bus.publish(awareness_token(owner, now))
         return now.level

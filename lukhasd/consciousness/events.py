@@ -29,6 +29,10 @@ def stage_token(owner: str, stage: StageData) -> Token:
     return _token(owner, "matriz", "stage_ended", stage)
 
 
+def reflection_token(owner: str, reflection: ReflectionData) -> Token:
+    return _token(owner, "consciousness", "reflection", reflection)
+
+
 def stream_of(token: Token) -> str | None:
     return STREAMS.get(token.payload.action)
 
@@ -44,7 +48,7 @@ def event_of(token: Token, id: str) -> AwarenessEvent | StageEvent | ReflectionE
             return ReflectionEvent(id, at, msgspec.convert(data, ReflectionData))
 
 
-def _token(owner: str, module: str, action: str, data: Awareness | StageData) -> Token:
+def _token(owner: str, module: str, action: str, data: Awareness | StageData | ReflectionData) -> Token:
     now = datetime.now(UTC)
     return Token(
         glyph_id=f"glyph_{now:%Y_%m_%d}_{secrets.token_hex(6)}",

@@ -70,6 +70,7 @@ async def test_the_references_subscription(served: Served) -> None:
         assert event == {
             "stream": "awareness",
             "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall", "reasons": {}},
+            "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall", "mode": "IDLE"},
             "missed": 0,
         }
         await socket.send_json({"action": "unsubscribe", "streams": ["awareness"]})

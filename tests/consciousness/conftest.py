@@ -1,1 +1,1 @@
-from serving_fixtures import no_blocking  # noqa: F401
+from serving_fixtures import no_blocking, shared_parts  # noqa: F401

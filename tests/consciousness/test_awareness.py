@@ -92,6 +92,23 @@ async def test_nobody_sees_anothers_work() -> None:
     }  # fmt: skip
 
 
+async def test_reflecting_is_told_when_it_begins_and_when_it_ends() -> None:
+    clock, bus = Clock(), Bus()
+    own = keeper(bus, clock)
+    async with bus.subscribe(lambda token: token.context.user_id == "me") as deliveries, asyncio.timeout(10):
+        async with own.working("me", "REFLECTING"):
+            during = await own.state("me")
+            assert during.consciousness_state.current_mode == "REFLECTING"
+            clock.now_s += 3
+            assert (await own.state("me")).state_duration_seconds == 3
+            assert (await own.state("other")).consciousness_state.current_mode == "IDLE"
+            with own.processing("me", lambda event: None):
+                assert (await own.state("me")).consciousness_state.current_mode == "MATRIZ_PROCESSING"
+        told = [(await anext(deliveries)).token.payload.data for _ in range(2)]
+    assert [(one["mode"], one["attention_shift"]) for one in told] == [("REFLECTING", "reflection"), ("IDLE", "idle")]
+    assert (await own.state("me")).consciousness_state.current_mode == "IDLE"
+
+
 async def test_changes_are_told_and_only_changes() -> None:
     clock, bus = Clock(), Bus()
     own = keeper(bus, clock)
@@ -106,6 +123,8 @@ async def test_changes_are_told_and_only_changes() -> None:
                     "attention_shift": "memory_recall",
                     "reasons": {},
                 }
+                    "state": "AWARE", "level": 0.5, "attention_shift": "memory_recall", "mode": "MATRIZ_PROCESSING",
+                }  # fmt: skip
                 for stage in STAGES:
                     watch(ended(stage, 0.02 if stage == "attention" else 0.9))
                 told = [(await anext(deliveries)).token for _ in STAGES]

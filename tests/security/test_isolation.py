@@ -36,6 +36,7 @@ FREE: dict[str, list[Any]] = {
         {"query": f"What about the {WORD}?", "depth": "deep"},
         {"query": f"How many days since the {WORD} tank?"},
     ],
+    "consciousness.reflect": [{}, {"topic": f"the {WORD} tank", "depth": 1}],
 }
 """Operations that name nothing of anybody's, with what is asked of them. An operation without a body needs no row."""
 NAMED: dict[str, list[Any]] = {
