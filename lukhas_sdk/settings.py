@@ -219,6 +219,13 @@ class BudgetsSettings(Section, frozen=True):
     least_samples: Annotated[int, Meta(ge=1, description="Answers below which no budget is judged")] = 100
 
 
+class ConsciousnessSettings(Section, frozen=True):
+    emotion: Annotated[
+        Literal["on", "off"],
+        Meta(description="Measure what the words of an input express, and keep its valence with the fold"),
+    ] = "on"
+
+
 class Settings(Section, frozen=True):
     daemon: DaemonSettings = DaemonSettings()
     memory: MemorySettings = MemorySettings()
@@ -232,6 +239,7 @@ class Settings(Section, frozen=True):
     jobs: JobsSettings = JobsSettings()
     audit: AuditSettings = AuditSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    consciousness: ConsciousnessSettings = ConsciousnessSettings()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from lukhas_sdk.paths import Paths, make_private
 from lukhas_sdk.settings import DaemonSettings, Settings
 from lukhasd.api.server import Server
 from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.consciousness.emotion import EmotionModel
 from lukhasd.consciousness.reflection import Reflector
 from lukhasd.constellation import ethics
 from lukhasd.constellation.bio import Bio
@@ -187,6 +188,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     feedback = FeedbackStore(database, guardian)
     forgetting.erased = feedback.changed
     feedback.told = reporter.feedback_changed
+    emotion = EmotionModel() if settings.consciousness.emotion == "on" else None
     pipeline = Pipeline(
         memory=memory,
         embedder=embedder,
@@ -201,6 +203,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         nodes=nodes,
         feedback=feedback,
         bio=bio,
+        emotion=emotion,
         settings=settings.matriz,
     )
     pipeline.told = reporter.processed
@@ -210,7 +213,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     )  # fmt: skip
     await nodes.load(modules(stages, stars, models=models, store=memory, guardian_module=guardian))
     per_minute = settings.limits.process
-    reflector = Reflector(memory, None, awareness=awareness, bus=bus, metrics=metrics)
+    reflector = Reflector(memory, emotion, awareness=awareness, bus=bus, metrics=metrics)
     jobs = Jobs(database, settings.jobs, per_minute=per_minute, standing=identity.standing, told=reporter.job_changed)
     closing.push_async_callback(jobs.close)
     workshop = Workshop(await asyncio.to_thread(Formulas.load), Units())

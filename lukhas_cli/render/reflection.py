@@ -32,7 +32,7 @@ def show_reflection(screen: Screen, answer: Reflection) -> None:
         if not some:
             screen.text(f"none: {why}", style="dim")
         for one in some:
-            sure = "" if one.confidence is None else f" ({one.confidence:.0%})"
+            sure = "" if one.confidence is None else f" ({_percent(one.confidence)})"
             more = f" and {one.evidence_count - CITED} more" if one.evidence_count > CITED else ""
             screen.text(f"{one.insight}{sure}")
             screen.text(f"  {', '.join(one.supporting_evidence[:CITED])}{more}", style="dim")
@@ -45,6 +45,10 @@ def show_reflection(screen: Screen, answer: Reflection) -> None:
         screen.text(f"valence {valence} over {felt.texts} texts; words of {named}")
     elif why := answer.reasons.get("emotional_assessment"):
         screen.text(f"\nno emotions: {why}", style="dim")
+
+
+def _percent(share: float) -> str:
+    return "over 99 %" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def _show_course(screen: Screen, answer: Reflection) -> None:

@@ -36,7 +36,7 @@ class Fold(Response, frozen=True):
     importance: float | None
     """Null where it was no number: then `reason` says so."""
     valence: float | None
-    """Null where no emotion was measured."""
+    """What the words of the input express, in [-1, 1]; null where it was not measured."""
     state: FoldState
     reason: str | None
     """Why it is quarantined."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lukhas_sdk.contract.reflection import EVIDENCE_LIMIT, Insight
 from lukhasd.consciousness.entries import Entry
+from lukhasd.consciousness.preferences import floor
 
 LEAST_PROBABILITY = 0.95
 """Of one change; of several that are looked for, the chance of a false one is shared among them (Bonferroni)."""
@@ -64,7 +65,7 @@ def _of_topic(name: str, ids: set[str], halves: Halves, needed: float) -> list[I
     before, after = halves.names
     text = f"Entries about {name} became {way} frequent: {shares[0]:.0%} of {before}, {shares[1]:.0%} of {after}"
     evidence = held[1] if way == "more" else held[0]
-    return [Insight("change", text, round(sure, 4), evidence[:EVIDENCE_LIMIT], len(evidence))]
+    return [Insight("change", text, floor(sure), evidence[:EVIDENCE_LIMIT], len(evidence))]
 
 
 def _of_valence(halves: Halves, valences: Mapping[str, float]) -> list[Insight]:
@@ -91,7 +92,7 @@ def _of_valence(halves: Halves, valences: Mapping[str, float]) -> list[Insight]:
     way = "more positive" if brighter else "more negative"
     text = f"The words became {way}: mean valence {means[0]:+.2f} in {before}, {means[1]:+.2f} in {after}"
     evidence = [id for _, id in sorted(parts[1], reverse=brighter)[:FEWEST]]
-    return [Insight("change", text, round(sure, 4), evidence, len(parts[1]))]
+    return [Insight("change", text, floor(sure), evidence, len(parts[1]))]
 
 
 def _replaced(entries: Sequence[Entry]) -> list[Insight]:

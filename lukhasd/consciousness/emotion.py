@@ -7,8 +7,10 @@ The weights come from `lukhasd.consciousness.emotion_training`; MODEL_CARD.md be
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,17 @@ from lukhasd.guardian.classifiers.graph import with_output
 from lukhasd.guardian.classifiers.ngrams import features
 from lukhasd.models import minilm
 
+logger = logging.getLogger(__name__)
 LAYERS = 4
+POSITIVE = (
+    "admiration", "amusement", "approval", "caring", "desire", "excitement", "gratitude", "joy", "love", "optimism",
+    "pride", "relief",
+)  # fmt: skip
+NEGATIVE = (
+    "anger", "annoyance", "disappointment", "disapproval", "disgust", "embarrassment", "fear", "grief", "nervousness",
+    "remorse", "sadness",
+)  # fmt: skip
+"""As GoEmotions groups its classes; the others are ambiguous, or neutral."""
 READ_TOKENS = 60
 """Of a text; the rest is not seen. The model was trained on no longer ones."""
 WIDTH = 384
@@ -59,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True):
     columns: list[str]
     """The classes, then positive and negative."""
     thresholds: dict[str, float]
-    """By class, of its logit; a class without one is suppressed: the model cannot tell it."""
+    """By class, of its probability; a class without one is suppressed: the model cannot tell it."""
 
 
 class Reader:
@@ -115,7 +127,7 @@ class EmotionModel:
     """Loaded and checked at first use. `folder`: where the weights lie, the packaged ones without it."""
 
     def __init__(self, folder: Traversable | None = None) -> None:
-        self._folder = folder or resources.files("lukhasd.consciousness").joinpath("weights")
+        self._folder = folder or packaged()
         self._loading = threading.Lock()
         self._loaded: tuple[Reader, Weights, Manifest] | None = None
 
@@ -135,6 +147,18 @@ class EmotionModel:
             return self._loaded
 
 
+async def measure_valence(emotion: Emotion | None, text: str) -> float | None:
+    """None where nothing measures it: no answer fails for want of it."""
+    if emotion is None:
+        return None
+    try:
+        (felt,) = await asyncio.to_thread(emotion.feel, [text])
+    except BrokenEmotion as error:
+        logger.warning("no valence was measured", extra={"reason": str(error)})
+        return None
+    return felt.valence
+
+
 def load(folder: Traversable) -> tuple[Weights, Manifest]:
     """Raises OSError, ValueError, KeyError and msgspec.DecodeError."""
     manifest = msgspec.json.decode(folder.joinpath("manifest.json").read_bytes(), type=Manifest)
@@ -146,11 +170,16 @@ def load(folder: Traversable) -> tuple[Weights, Manifest]:
         return Weights(grams=arrays["grams"], **floats), manifest
 
 
+def packaged() -> Traversable:
+    return resources.files("lukhasd.consciousness").joinpath("weights")
+
+
 def _felt(logits: Floats, manifest: Manifest) -> Felt:
+    given = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -30, 30)))
     above = [
-        (float(logit) - manifest.thresholds[name], name)
-        for logit, name in zip(logits, manifest.columns, strict=True)
-        if name in manifest.thresholds and logit > manifest.thresholds[name]
+        (float(probability), name)
+        for name, probability in zip(manifest.columns, given, strict=True)
+        if probability > manifest.thresholds.get(name, 1.0)
     ]
-    positive, negative = 1 / (1 + np.exp(-np.clip(logits[-2:], -30, 30)))
-    return Felt(round(float(positive - negative), 4), tuple(name for _, name in sorted(above, reverse=True)))
+    valence = round(float(given[-2] - given[-1]), 4)
+    return Felt(valence, tuple(name for _, name in sorted(above, reverse=True)))

@@ -6,6 +6,7 @@ made from 8 observations on where P(θ > 1/2) is above 0.9.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,10 @@ PARTS = (
 )  # fmt: skip
 SATURDAY = 5
 THING = r"(?:(?:the|a|an|my|our|some|to|taking|going|by|for|with|of)\s+)*([\w'’-]+(?:\s+[\w'’-]+){0,2}?)"
-END = r"(?=\s*(?:[.,;:!?()\n—–]|$|\s(?:and|but|because|as|when|if|so|to|for|in|into|on|at|from|with|by|back|home|again|today|this|that)\b))"
+END = (
+    r"(?=\s*(?:[.,;:!?()\n—–]|$|\s(?:and|but|because|as|when|if|so|to|for|in|into|on|at|from|with|by|back|home|"
+    r"again|today|this|that)\b))"
+)
 CHOICES = tuple(
     re.compile(pattern.format(one=THING, end=END), re.IGNORECASE)
     for pattern in (
@@ -46,6 +50,11 @@ LIKED = re.compile(r"(?:love|like|adore)d?|enjoy(?:ed)?", re.IGNORECASE)
 def probability(hits: int, count: int) -> float:
     """P(θ > 1/2) after `hits` of `count`."""
     return 1 - regularised_beta(0.5, 1 + hits, 1 + count - hits)
+
+
+def floor(sure: float) -> float:
+    """To four digits, and never up to 1."""
+    return math.floor(sure * 10_000) / 10_000 if sure < 1 else 0.9999
 
 
 def find(
@@ -71,7 +80,7 @@ def _statement(says: str, of: str, *, hits: Iterable[str], count: int) -> list[I
     if count < FEWEST or (sure := probability(len(ids), count)) <= LEAST_PROBABILITY:
         return []
     text = f"{says}: {len(ids)} of {count} {of}"
-    return [Insight("preference", text, round(sure, 4), ids[:EVIDENCE_LIMIT], len(ids), observations=count)]
+    return [Insight("preference", text, floor(sure), ids[:EVIDENCE_LIMIT], len(ids), observations=count)]
 
 
 def _times(what: str, entries: Sequence[Entry]) -> list[Insight]:

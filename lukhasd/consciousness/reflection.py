@@ -128,7 +128,7 @@ class Reflector:
 
     def _feel(self, entries: Sequence[Entry], found: _Found) -> None:
         if self._emotion is None:
-            found.reasons["emotional_assessment"] = "nothing measures emotions"
+            found.reasons["emotional_assessment"] = "the setting consciousness.emotion is off"
             return
         newest = entries[-FELT_LIMIT:]
         if not newest:

@@ -28,6 +28,7 @@ from lukhas_sdk.settings import MatrizSettings
 from lukhasd.consciousness import AwarenessKeeper
 from lukhasd.constellation.adaptation import Adaptation
 from lukhasd.constellation.bio import Bio
+from lukhasd.consciousness.emotion import Emotion, measure_valence
 from lukhasd.constellation.node import NodeInput
 from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars
@@ -148,6 +149,7 @@ class Pipeline:
         nodes: NodeRegistry,
         feedback: FeedbackStore,
         bio: Bio,
+        emotion: Emotion | None = None,
         settings: MatrizSettings,
     ) -> None:
         self._memory = memory
@@ -161,6 +163,7 @@ class Pipeline:
         self._nodes = nodes
         self._feedback = feedback
         self._bio = bio
+        self._emotion = emotion
         self.told: Callable[[str, str | None, ProcessResponse], None] = lambda owner, session_id, response: None
         """Given the caller's identity, the session and each answer."""
         self._settings = settings
@@ -235,6 +238,7 @@ class Pipeline:
         permission = await trace.stage(
             "intent", asyncio.to_thread(intent.verify, caller, request, draft, self._classifier)
         )
+        valence = await self.valence(request.input)
         outcome = await trace.stage(
             "action",
             action.act(
@@ -247,6 +251,7 @@ class Pipeline:
                 decision=judgement.decision,
                 withheld=judgement.withheld,
                 elapsed_ms=(perf_counter() - started) * 1000,
+                valence=valence,
                 memory=self._memory,
                 folds=self._folds,
             ),
@@ -300,6 +305,9 @@ class Pipeline:
     ) -> Coroutine[None, None, list[NodeReport]] | None:
         asks = self._nodes.runs_for(caller, stage) and adaptation.asks_nodes(stage)
         return self._nodes.run(NodeInput(caller, stage, text)) if asks else None
+
+    async def valence(self, text: str) -> float | None:
+        return await measure_valence(self._emotion, text)
 
     async def total_interactions(self) -> int:
         return await self._folds.total_interactions()

@@ -249,6 +249,7 @@ class StageRuns:
             decision=judgement.decision,
             withheld=judgement.withheld,
             elapsed_ms=(perf_counter() - started) * 1000,
+            valence=await self._pipeline.valence(call.request.input),
             memory=self._memory,
             folds=self._folds,
         )

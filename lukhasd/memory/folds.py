@@ -47,7 +47,7 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Fold:
-    """`parents` are memories and folds that caused it; `valence` is None where no emotion was measured."""
+    """`parents` are memories and folds that caused it; `valence` of the input is None where it was not measured."""
 
     fold_id: str
     interaction_id: str

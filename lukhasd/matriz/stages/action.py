@@ -39,10 +39,11 @@ async def act(
     decision: Decision,
     withheld: Sequence[Finding],
     elapsed_ms: float,
+    valence: float | None,
     memory: MemoryStore,
     folds: FoldStore,
 ) -> Outcome:
-    """`withheld` is why an input that is to be remembered is quarantined instead."""
+    """`withheld` is why an input that is to be remembered is quarantined instead; `valence` what its words express."""
     done = ["Gave the response"]
     parents = [used.memory_id for used in draft.used]
     now = datetime.now(UTC)
@@ -78,7 +79,7 @@ async def act(
         owner=caller.identity_id,
         parents=tuple(dict.fromkeys(parents)),
         importance=importance,
-        valence=None,
+        valence=valence,
         created_at=now,
     )
     state = await folds.save(interaction, fold)
