@@ -13,12 +13,12 @@ from lukhas_sdk.paths import Paths
 NOTES = Path(__file__).parents[1] / "data" / "reflection" / "year.jsonl"
 
 
-def test_reflect_and_its_chart(home: Any, tmp_path: Path, on_terminal: Any) -> None:
-    empty = home.run("reflect", check=True)
+def test_reflect_and_its_chart(unlimited_home: Any, tmp_path: Path, on_terminal: Any) -> None:
+    empty = unlimited_home.run("reflect", check=True)
     assert empty.stdout == "nothing\t–\t0\tnothing was found that recurs or changed\t\n"
-    home.run("memory", "import", str(NOTES), check=True)
+    unlimited_home.run("memory", "import", str(NOTES), check=True)
     chart = tmp_path / "topics.svg"
-    done = json.loads(home.run("reflect", "--json", "--plot", str(chart), check=True).stdout)
+    done = json.loads(unlimited_home.run("reflect", "--json", "--plot", str(chart), check=True).stdout)
     answer = done["data"]
     assert done["command"] == "reflect"
     assert {topic["label"].split(",")[0] for topic in answer["topics"]} & {"tram", "choir", "ran", "running"}
@@ -26,16 +26,16 @@ def test_reflect_and_its_chart(home: Any, tmp_path: Path, on_terminal: Any) -> N
     drawn = ElementTree.parse(chart).getroot()
     titles = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")][1:]
     assert sum(int(title or 0) for title in titles) == sum(sum(topic["per_period"]) for topic in answer["topics"])
-    again = home.run("reflect", "--plot", str(chart))
+    again = unlimited_home.run("reflect", "--plot", str(chart))
     assert again.returncode != 0
     assert "exists already" in again.stderr
-    refused = home.run("reflect", "--plot", str(tmp_path / "topics.png"))
+    refused = unlimited_home.run("reflect", "--plot", str(tmp_path / "topics.png"))
     assert (refused.returncode, "SVG alone" in refused.stderr) == (2, True)
-    code, screen = on_terminal(home.env, "reflect", "--depth", "1")
+    code, screen = on_terminal(unlimited_home.env, "reflect", "--depth", "1")
     assert code == 0
     assert "Topics by" in screen
     assert any(bar in screen for bar in "▂▃▄▅▆▇█")
-    root = home.path
+    root = unlimited_home.path
     with LukhasClient(paths=Paths(root / "config", root / "data", root / "state", root / "run")) as client:
         assert client.consciousness.reflect().reflection_id == answer["reflection_id"]
         for insight in answer["insights"]:
