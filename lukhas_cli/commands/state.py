@@ -16,6 +16,8 @@ from lukhas_sdk.contract.consciousness import STATE, ConsciousnessState
 from lukhas_sdk.errors import ValidationError
 
 REFRESH_S = 2.0
+SHARES = 5
+"""Of attention that a terminal shows, the greatest."""
 
 app = new_app()
 
@@ -51,6 +53,7 @@ def _one(session: Session) -> Outcome:
 
 def _show(screen: Screen, answer: ConsciousnessState) -> None:
     now, context = answer.consciousness_state, answer.matriz_context
+    shares = sorted(answer.attention_distribution, key=lambda share: -share.attention_weight)
     rows: list[tuple[str, Cell]] = [
         ("mode", now.current_mode),
         ("for", f"{answer.state_duration_seconds:.0f} s"),
@@ -62,7 +65,10 @@ def _show(screen: Screen, answer: ConsciousnessState) -> None:
         ("risk", context.risk_assessment),
         ("intent verified", _word(context.intent_verified)),
         ("ready to act", _word(context.action_ready)),
-        *[(f"attention on {share.target}", share.attention_weight) for share in answer.attention_distribution],
+        *[
+            (f"attention on {share.target}", share.attention_weight)
+            for share in shares[: SHARES if screen.terminal else None]
+        ],
         ("nodes", ", ".join(answer.registry_nodes_active) or None),
     ]
     screen.pairs(rows)

@@ -11,6 +11,8 @@ BARS = "▁▂▃▄▅▆▇█"
 HEADS: dict[InsightKind, str] = {"topic": "Topics", "preference": "Preferences", "change": "Changes"}
 NOT_FOUND = {"topic": "topics", "preference": "preferences", "change": "changes"}
 """Where `reasons` says why there is none."""
+SAYS: dict[InsightKind, str] = {"topic": "stability", "preference": "probability", "change": "probability"}
+"""What an insight's confidence is."""
 CITED = 3
 
 
@@ -32,7 +34,7 @@ def show_reflection(screen: Screen, answer: Reflection) -> None:
         if not some:
             screen.text(f"none: {why}", style="dim")
         for one in some:
-            sure = "" if one.confidence is None else f" ({_percent(one.confidence)})"
+            sure = "" if one.confidence is None else f" ({SAYS[kind]} {_percent(one.confidence)})"
             more = f" and {one.evidence_count - CITED} more" if one.evidence_count > CITED else ""
             screen.text(f"{one.insight}{sure}")
             screen.text(f"  {', '.join(one.supporting_evidence[:CITED])}{more}", style="dim")
