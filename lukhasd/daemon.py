@@ -225,8 +225,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
-        analyzer=analyzer,
-        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, reflector=reflector,
+        analyzer=analyzer, reflector=reflector,
     )  # fmt: skip
 
 

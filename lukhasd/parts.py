@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from lukhas_sdk.paths import Paths
     from lukhas_sdk.settings import Settings
     from lukhasd.consciousness import AwarenessKeeper
-    from lukhasd.constellation.bio import Bio
     from lukhasd.consciousness.reflection import Reflector
+    from lukhasd.constellation.bio import Bio
     from lukhasd.constellation.registry import NodeRegistry
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database

@@ -123,12 +123,11 @@ class Awareness(Response, frozen=True):
     """DORMANT below 0.2, DROWSY below 0.4, AWARE below 0.6, FOCUSED below 0.85, else ABSORBED."""
     level: Unit
     attention_shift: str | None
-    """What attention has gone over to: the stage that runs now, as memory_recall, or idle; null where it stayed."""
-    reasons: Reasons = {}
     """What attention has gone over to: the stage that runs now, as memory_recall, reflection, or idle; null where it
     stayed."""
     mode: Mode = "IDLE"
     """What is done for the caller now."""
+    reasons: Reasons = {}
 
 
 class AwarenessEvent(Response, frozen=True, tag_field="stream", tag="awareness"):

@@ -223,10 +223,8 @@ class AwarenessKeeper:
         level = round(share * 2 ** (-idle_s / HALF_LIFE_S) * (0.5 + 0.5 * concentration), 4)
         shift = mind.shift if mind else "idle"
         moved = mind is None or mind.told is None or mind.told.attention_shift != shift
-        if moved:
-            return Awareness(name_of(level), level, shift)
-        return Awareness(name_of(level), level, None, {"attention_shift": "attention stayed where it was"})
-        return Awareness(name_of(level), level, shift if moved else None, mode)
+        reasons = {} if moved else {"attention_shift": "attention stayed where it was"}
+        return Awareness(name_of(level), level, shift if moved else None, mode, reasons)
 
     async def _constellation(self) -> StarListResponse:
         """The stars as they were at most 30 s ago."""

@@ -26,9 +26,9 @@ from lukhas_sdk.contract.nodes import NodeReport
 from lukhas_sdk.errors import LukhasError, ModuleTimeout, NotFound
 from lukhas_sdk.settings import MatrizSettings
 from lukhasd.consciousness import AwarenessKeeper
+from lukhasd.consciousness.emotion import Emotion, measure_valence
 from lukhasd.constellation.adaptation import Adaptation
 from lukhasd.constellation.bio import Bio
-from lukhasd.consciousness.emotion import Emotion, measure_valence
 from lukhasd.constellation.node import NodeInput
 from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import Stars

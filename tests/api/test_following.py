@@ -69,8 +69,13 @@ async def test_the_references_subscription(served: Served) -> None:
         assert event.pop("id").endswith("-3")
         assert event == {
             "stream": "awareness",
-            "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall", "reasons": {}},
-            "data": {"state": "FOCUSED", "level": 0.82, "attention_shift": "memory_recall", "mode": "IDLE"},
+            "data": {
+                "state": "FOCUSED",
+                "level": 0.82,
+                "attention_shift": "memory_recall",
+                "mode": "IDLE",
+                "reasons": {},
+            },
             "missed": 0,
         }
         await socket.send_json({"action": "unsubscribe", "streams": ["awareness"]})

@@ -118,12 +118,8 @@ async def test_changes_are_told_and_only_changes() -> None:
             with own.processing("me", lambda event: None) as (watch, _):
                 first = (await anext(deliveries)).token
                 assert first.payload.data == {
-                    "state": "AWARE",
-                    "level": 0.5,
-                    "attention_shift": "memory_recall",
-                    "reasons": {},
-                }
                     "state": "AWARE", "level": 0.5, "attention_shift": "memory_recall", "mode": "MATRIZ_PROCESSING",
+                    "reasons": {},
                 }  # fmt: skip
                 for stage in STAGES:
                     watch(ended(stage, 0.02 if stage == "attention" else 0.9))

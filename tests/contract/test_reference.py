@@ -71,13 +71,6 @@ def test_an_unknown_option_is_an_error(api: Api) -> None:
         assert refused.value.error["details"]["field"] == f"$.{section}colour"
 
 
-def test_guardian(api: Api) -> None:
-    verdict = api("POST", "/guardian/validate", VALIDATE)
-    assert {"validation_id", "decision", "ethics_score", "safety_score", "conditions", "reasoning"} <= verdict.keys()
-    assert {"ethical_framework", "key_factors"} <= verdict["reasoning"].keys()
-    assert verdict["decision"] == "APPROVED"
-
-
 def test_reflection(api: Api) -> None:
     body = {"topic": "recent_interactions", "depth": 3, "include_emotions": True}
     reflection = api("POST", "/consciousness/reflect", body)
