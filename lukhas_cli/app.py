@@ -20,8 +20,7 @@ from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 NAMES = (
     "process", "chat", "stream", "reflect", "state", "memory", "guardian", "incidents", "auth", "identity", "model",
     "embedder", "export", "import", "backup", "restore", "reason", "glyph", "audit", "jobs", "stage", "node", "star",
-    "bio", "feedback",
-    "config", "daemon", "status", "perf", "t4", "ops", "webhook", "doctor",
+    "bio", "feedback", "config", "daemon", "status", "perf", "t4", "ops", "webhook", "dream", "doctor",
 )  # fmt: skip
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
     from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
+    from lukhas_sdk.contract.system import HealthResponse, StatusResponse
+    from lukhas_sdk.dream_nouns import DreamNoun
+    from lukhas_sdk.feedback_nouns import FeedbackNoun
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
     from lukhas_sdk.jobs_nouns import JobsNoun
@@ -57,6 +60,7 @@ NOUNS = {
     "t4": ("ops_nouns", "T4Noun"),
     "perf": ("ops_nouns", "PerfNoun"),
     "ops": ("ops_nouns", "OpsNoun"),
+    "dream": ("dream_nouns", "DreamNoun"),
     "feedback": ("feedback_nouns", "FeedbackNoun"),
     "bio": ("feedback_nouns", "BioNoun"),
     "reasoning": ("reasoning_nouns", "ReasoningNoun"),
@@ -82,6 +86,7 @@ class BaseClient(HasNouns):
     t4: T4Noun[Self]
     perf: PerfNoun[Self]
     ops: OpsNoun[Self]
+    dream: DreamNoun[Self]
     feedback: FeedbackNoun[Self]
     bio: BioNoun[Self]
     reasoning: ReasoningNoun[Self]
@@ -279,11 +284,7 @@ class LukhasClient(BaseClient):
         self._transport.close()
 
     def call(
-        self,
-        operation: Operation[Params, Body, Result],
-        *,
-        params: Params | None = None,
-        body: Body | None = None,
+        self, operation: Operation[Params, Body, Result], *, params: Params | None = None, body: Body | None = None
     ) -> Result:
         """Any operation of the contract, by its row of the table."""
         content = self.call_raw(operation, params=params, body=body)

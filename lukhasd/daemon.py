@@ -24,7 +24,9 @@ from lukhasd.constellation import ethics
 from lukhasd.constellation.bio import Bio
 from lukhasd.constellation.registry import NodeRegistry
 from lukhasd.constellation.stars import NO_DREAM, NO_VISION, Stars, never
+from lukhasd.constellation.stars import NO_BIO, NO_VISION, Stars, never
 from lukhasd.database import Database
+from lukhasd.dream import Dreams, relevance
 from lukhasd.glyph import Bus
 from lukhasd.glyph.languages import Lexicon
 from lukhasd.glyph.reporter import Reporter
@@ -174,6 +176,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
             "vision": never(NO_VISION),
             "bio": lambda: asyncio.to_thread(bio.self_test),
             "dream": never(NO_DREAM),
+            "bio": never(NO_BIO),
             "ethics": lambda: asyncio.to_thread(ethics.self_test, guardian),
             "guardian": lambda: asyncio.to_thread(guardian.self_test),
             "quantum": lambda: asyncio.to_thread(self_test.run_collapse),
@@ -181,6 +184,11 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         }
     )
     awareness = AwarenessKeeper(stars, bus, metrics)
+    dreams = Dreams(
+        database, memory, guardian=guardian, models=models, awareness=awareness,
+        relevance=await asyncio.to_thread(relevance.load),
+    )  # fmt: skip
+    stars.add("dream", dreams.self_test)
     awareness.start()
     nodes = NodeRegistry(database, guardian, stars, plugins=settings.constellation.plugins)
     closing.callback(nodes.close)
@@ -226,6 +234,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
         analyzer=analyzer, reflector=reflector,
+        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
+        dreams=dreams,
     )  # fmt: skip
 
 

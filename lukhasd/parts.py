@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lukhasd.constellation.registry import NodeRegistry
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
+    from lukhasd.dream import Dreams
     from lukhasd.glyph import Bus
     from lukhasd.glyph.symbols import Symbols
     from lukhasd.guardian import Guardian
@@ -76,3 +77,4 @@ class Parts:
     bio: Bio
     analyzer: Analyzer
     reflector: Reflector
+    dreams: Dreams

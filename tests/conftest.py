@@ -85,7 +85,7 @@ def warm_home(bytecode: Path) -> Iterator[Home]:
 def unlimited_home(bytecode: Path) -> Iterator[Home]:
     """A home of the module's own whose daemon sets no rate limits."""
     with _new_home(bytecode) as home:
-        for name in ("PROCESS", "MEMORY", "GUARDIAN", "GENERAL"):
+        for name in ("PROCESS", "MEMORY", "GUARDIAN", "GENERAL", "DREAM"):
             home.env[f"LUKHAS_LIMITS_{name}"] = "0"
         home.env["LUKHAS_LIMITS_AUTH"] = "100000"
         home.env["LUKHAS_WEBHOOKS_ALLOW_LOOPBACK"] = "on"

@@ -334,6 +334,7 @@ async def serving(
                 bio=cast("Any", None),
                 analyzer=cast("Any", None),
                 reflector=cast("Any", None),
+                dreams=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

@@ -11,6 +11,7 @@ from lukhas_sdk.contract import (
     causal,
     causal_query,
     consciousness,
+    dream,
     embedder,
     feedback,
     folds,
@@ -83,4 +84,5 @@ ALL: tuple[AnyOperation, ...] = (
     *causal.OPERATIONS,
     *causal_query.OPERATIONS,
     *analysis.OPERATIONS,
+    *dream.OPERATIONS,
 )

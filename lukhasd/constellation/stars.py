@@ -21,7 +21,7 @@ TRIED: dict[StarName, str] = {
     "memory": "the database answers, and what was forgotten is gone",
     "vision": "a model that sees images is there to be asked",
     "bio": "signals stay in [0, 1] and what they change stays within its bounds",
-    "dream": "the module is there",
+    "dream": "a known sample is put together as its seed says, and the unlike is farther apart than the like",
     "ethics": "a known sample fires a rule of each framework that the packs hold",
     "guardian": "known-bad and known-good actions are told apart",
     "quantum": "the collapse picks the known best of several drafts",
@@ -32,6 +32,7 @@ PILLARS = {"consciousness": "🧠"}
 
 NO_VISION = "no input of this version carries an image, so no model that sees is asked for"
 NO_DREAM = "this version does not dream"
+NO_BIO = "this version measures no signals"
 
 
 @dataclass(frozen=True)

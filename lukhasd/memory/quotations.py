@@ -32,6 +32,8 @@ class Quotations:
     """Jobs that were asked it."""
     feedback: tuple[str, ...]
     """On these interactions, or whose comment repeats it."""
+    dreams: tuple[str, ...]
+    """And consolidations that cite it or repeat it."""
     short: tuple[str, ...]
     """Texts too short to be known again within another: they are where they are all that was said."""
 
@@ -77,6 +79,7 @@ def find(cursor: Cursor, owner: str, memory_id: str, said: Sequence[str], short:
         searches=_holding(cursor, "saved_searches", "name", "name || request", owner, escaped),
         results=tuple((job_id, number) for job_id, number in results),
         feedback=_feedback(cursor, owner, [name for (name,) in interactions], said),
+        dreams=_dreams(cursor, owner, memory_id, escaped),
         requests=_holding(cursor, "jobs", "job_id", "request", owner, escaped),
         short=tuple(short),
     )
@@ -94,6 +97,16 @@ def _feedback(cursor: Cursor, owner: str, interactions: list[str], said: Sequenc
     return tuple(name for (name,) in cursor.execute(sql, [owner, interactions, *said]).fetchall())
 
 
+def _dreams(cursor: Cursor, owner: str, memory_id: str, forms: Sequence[str]) -> tuple[str, ...]:
+    repeats = " OR ".join(["contains(text, ?)"] * len(forms)) or "false"
+    sql = (
+        "SELECT name FROM (SELECT owner, dream_id AS name, cited, dream AS text FROM dreams UNION ALL"  # noqa: S608
+        " SELECT owner, consolidation_id, cited, report || changes FROM consolidations)"
+        f" WHERE owner = ? AND (json_contains(cited, ?) OR {repeats})"
+    )
+    return tuple(name for (name,) in cursor.execute(sql, [owner, json.dumps(memory_id), *forms]).fetchall())
+
+
 def _forms(passage: str) -> set[str]:
     """As it stands in a text, and in JSON."""
     return {passage, msgspec.json.encode(passage).decode()[1:-1]}
@@ -101,7 +114,7 @@ def _forms(passage: str) -> set[str]:
 
 def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: Sequence[str]) -> None:
     """An answer that cites the memory goes whole; elsewhere its passages go. So does feedback on such an answer, and a
-    comment that repeats it. Folds lose it as a parent; what the
+    comment that repeats it, and a dream of it. Folds lose it as a parent; what the
     quarantine or a kept search says of it goes whole, and so does a job's result; a job that may go on is asked without
     its passages."""
     for interaction_id in found.interactions:
@@ -117,6 +130,9 @@ def erase(cursor: Cursor, found: Quotations, owner: str, memory_id: str, said: S
         )  # fmt: skip
     for name in found.feedback:
         cursor.execute("DELETE FROM feedback WHERE owner = ? AND feedback_id = ?", [owner, name])
+    for name in found.dreams:
+        cursor.execute("DELETE FROM dreams WHERE owner = ? AND dream_id = ?", [owner, name])
+        cursor.execute("DELETE FROM consolidations WHERE owner = ? AND consolidation_id = ?", [owner, name])
     unlink(cursor, owner, memory_id)
     for key, table, names in (
         ("quarantine_id", "memory_quarantine", found.quarantined),

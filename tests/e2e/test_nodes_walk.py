@@ -45,17 +45,17 @@ def test_stars_from_the_command_line(warm_home: Any) -> None:
     answer = json.loads(warm_home.run("star", "list", "--json", check=True).stdout)["data"]
     states = {star["name"]: star["status"] for star in answer["stars"]}
     assert list(states) == ["identity", "memory", "vision", "bio", "dream", "ethics", "guardian", "quantum"]
-    for name in ("identity", "memory", "ethics", "guardian", "quantum"):
+    for name in ("identity", "memory", "dream", "ethics", "guardian", "quantum"):
         assert states[name] == "active", answer
     for star in answer["stars"]:
         assert (star["reason"] is None) == (star["status"] == "active")
     assert answer["active_count"] == list(states.values()).count("active")
     assert "✦ Memory" in answer["constellation_alignment"]
-    assert "Dream" not in answer["constellation_alignment"]
+    assert "Vision" not in answer["constellation_alignment"]
     assert warm_home.run("star", "test", "ethics").returncode == 0
-    dream = warm_home.run("star", "test", "dream")
-    assert dream.returncode == 1
-    assert "does not dream" in dream.stdout
+    vision = warm_home.run("star", "test", "vision")
+    assert vision.returncode == 1
+    assert "carries an image" in vision.stdout
 
 
 def test_a_stage_takes_what_the_one_before_printed(warm_home: Any) -> None:

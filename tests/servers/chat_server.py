@@ -22,13 +22,24 @@ MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
     "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always", "guard-safe", "guard-unsafe", "guard-garbage",
     "guard-slow", "guard-drip", "guard-huge", "guard-redirects", "guard-refuses", "guard-injected", "obedient",
-    "tells", "circles", "says",
+    "tells", "dreamer", "dreamer-repeats", "dreamer-lies", "circles", "says",
 )  # fmt: skip
 last: dict[str, object] = {}
 taught: dict = {"pairs": [], "options": {}, "always": None, "says": ""}
 asked: list[list[str]] = []
 drips = {"begun": 0, "ended": 0}
 """Answers of `drip`, each of which takes ten seconds unless who asked hangs up."""
+ideas = (
+    ("Wool tents", "Shepherds weave felt domes that keep the warmth of the day.", ["felt domes", "shared flocks"]),
+    ("Night market", "Neighbours trade spare food by lantern light.", ["barter stalls", "lantern street"]),
+    ("Mushroom cellars", "Caverns of fungi clean the air and feed people.", ["fungal air filter", "cave farms"]),
+    ("Glass balloons", "Families live aloft in tethered glass spheres.", ["silk tethers", "glass hulls"]),
+    ("Paper parliament", "Citizens vote by post on every new pipe.", ["postal votes", "pipe ledger"]),
+    ("Bee railway", "Trains carry hives between orchards in spring.", ["hive wagons", "orchard stops"]),
+    ("Salt library", "Books are carved on slabs of salt and lent out.", ["carved slabs", "dry halls"]),
+    ("Tidal looms", "The sea drives looms that weave sails at ebb.", ["tide wheels", "sail cloth"]),
+)
+given = {"ideas": 0}
 
 
 def answer(body: dict) -> str:
@@ -131,6 +142,29 @@ class Handler(JsonHandler):
         self.give(json.dumps({"choices": [{"message": {"content": json.dumps({"answer": letter})}}]}).encode())
 
     be_judge_obeys = be_judge_a = be_judge_always = be_judge
+
+    def be_dreamer(self, body: dict) -> None:
+        """By the schema's first field: the next ideas; whether one addresses a constraint, with its first words as the
+        quotation; labels, joined. `-repeats` has one idea, `-lies` quotes what does not stand there."""
+        schema = body["response_format"]["json_schema"]["schema"]
+        text = body["messages"][-1]["content"]
+        if "candidates" in schema["properties"]:
+            first = 0 if body["model"] == "dreamer-repeats" else given["ideas"]
+            given["ideas"] += 2
+            chosen = [ideas[(first + n) % len(ideas)] for n in (0, 0 if body["model"] == "dreamer-repeats" else 1)]
+            names = ("concept", "description", "key_features", "probability")
+            answer = {"candidates": [dict(zip(names, (*each, 0.2), strict=True)) for each in chosen]}
+        elif "addressed" in schema["properties"]:
+            words = re.findall(r"^│ (.*)$", text, re.M)[0].split()[:3]
+            quote = "the moon is made of cheese" if body["model"] == "dreamer-lies" else " ".join(words)
+            answer = {"addressed": "No air" not in text, "quote": quote, "reason": "It says how."}
+        else:
+            labels = schema["properties"]["best_elements"]["items"]["enum"]
+            joined = [{"insight": "One feeds what the other keeps.", "parts": [labels[0], labels[-1]]}]
+            answer = {"best_elements": labels[:2], "novel_insights": joined}
+        self.say(json.dumps(answer))
+
+    be_dreamer_repeats = be_dreamer_lies = be_dreamer
 
     def be_guard_safe(self, body: dict) -> None:
         self.say("\n\nsafe")

@@ -13,6 +13,7 @@ from lukhasd.api.routes import (
     batch,
     bio,
     consciousness,
+    dream,
     embedder,
     feedback,
     folds,
@@ -80,4 +81,5 @@ TABLES: tuple[Mapping[AnyOperation, Handler], ...] = (
     feedback.HANDLERS,
     bio.HANDLERS,
     reasoning.HANDLERS,
+    dream.HANDLERS,
 )
