@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lukhas_sdk.contract import dream
+from lukhas_sdk.contract import consolidation, dream
 from lukhas_sdk.verbs import Client, Noun, feed, verb
 
 
@@ -51,3 +51,18 @@ class DreamNoun(Noun[Client]):
     @verb
     def compare(self, one: str, other: str) -> dream.DreamComparison:
         return self._client.call(dream.COMPARE, params=dream.CompareParams(one, other))
+
+    @verb
+    def consolidate(self, *, apply: bool = False) -> consolidation.Consolidation:
+        """What work on memory would come to; with `apply`, what it came to."""
+        return self._client.call(consolidation.CONSOLIDATE, body=consolidation.ConsolidateRequest(apply))
+
+    @verb
+    def consolidations(self) -> consolidation.ConsolidationListResponse:
+        """Newest first."""
+        return self._client.call(consolidation.LIST)
+
+    @verb
+    def undo(self, consolidation_id: str) -> consolidation.Consolidation:
+        """Puts back what a consolidation changed."""
+        return self._client.call(consolidation.UNDO, params=consolidation.ConsolidationParams(consolidation_id))

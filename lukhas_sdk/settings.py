@@ -184,6 +184,19 @@ class JobsSettings(Section, frozen=True):
     ] = 30
 
 
+class DreamSettings(Section, frozen=True):
+    consolidate: Annotated[
+        Literal["off", "report", "apply"],
+        Meta(description="What is done with the owner's memories while nobody asks for anything; each can be undone"),
+    ] = "report"
+    idle_minutes: Annotated[
+        float, Meta(ge=0.001, le=10_080, description="How long nobody must have asked for anything before that")
+    ] = 30.0
+    new_memories: Annotated[
+        int, Meta(ge=1, le=100_000, description="How many memories must have come since the last time")
+    ] = 20
+
+
 class ConstellationSettings(Section, frozen=True):
     plugins: Annotated[
         list[str],
@@ -237,6 +250,7 @@ class Settings(Section, frozen=True):
     constellation: ConstellationSettings = ConstellationSettings()
     budgets: BudgetsSettings = BudgetsSettings()
     jobs: JobsSettings = JobsSettings()
+    dream: DreamSettings = DreamSettings()
     audit: AuditSettings = AuditSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     consciousness: ConsciousnessSettings = ConsciousnessSettings()

@@ -27,6 +27,8 @@ from lukhasd.constellation.stars import NO_DREAM, NO_VISION, Stars, never
 from lukhasd.constellation.stars import NO_BIO, NO_VISION, Stars, never
 from lukhasd.database import Database
 from lukhasd.dream import Dreams, relevance
+from lukhasd.dream.consolidating import Consolidator
+from lukhasd.dream.sleeping import Sleeping
 from lukhasd.glyph import Bus
 from lukhasd.glyph.languages import Lexicon
 from lukhasd.glyph.reporter import Reporter
@@ -89,6 +91,9 @@ async def run(paths: Paths, settings: Settings) -> None:
         logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "tcp_port": server.tcp_port})
         await parts.forgetting.start()
         parts.jobs.start()
+        sleeping = Sleeping(parts.jobs, parts.identity, parts.memory, settings.dream)
+        sleeping.start()
+        closing.push_async_callback(sleeping.close)
         await stop.wait()
         logger.info("stopping")
     logger.info("stopped")
@@ -235,7 +240,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
         analyzer=analyzer, reflector=reflector,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
-        dreams=dreams,
+        dreams=dreams, consolidator=Consolidator(memory, guardian=guardian, awareness=awareness, jobs=jobs),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lukhasd.constellation.stars import Stars
     from lukhasd.database import Database
     from lukhasd.dream import Dreams
+    from lukhasd.dream.consolidating import Consolidator
     from lukhasd.glyph import Bus
     from lukhasd.glyph.symbols import Symbols
     from lukhasd.guardian import Guardian
@@ -78,3 +79,4 @@ class Parts:
     analyzer: Analyzer
     reflector: Reflector
     dreams: Dreams
+    consolidator: Consolidator

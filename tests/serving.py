@@ -335,6 +335,7 @@ async def serving(
                 analyzer=cast("Any", None),
                 reflector=cast("Any", None),
                 dreams=cast("Any", None),
+                consolidator=cast("Any", None),
             )
             server = Server(parts)
             await server.start()

@@ -10,8 +10,10 @@ from lukhas_cli.command import Group, command, new_app, session_of
 from lukhas_cli.inputs import read_text
 from lukhas_cli.moments import local
 from lukhas_cli.outcome import Outcome
+from lukhas_cli.render.consolidation import show_consolidation
 from lukhas_cli.render.progress import counting
 from lukhas_cli.render.screen import Screen
+from lukhas_sdk.contract import consolidation
 from lukhas_sdk.contract import dream as contract
 from lukhas_sdk.errors import DaemonUnreachable
 
@@ -19,6 +21,7 @@ EXAMPLES = """lukhas dream "Design a sustainable city for Mars" --constraint "Li
 lukhas dream "A birthday without money" --realities 3 --creativity 0.8 --seed 7
 lukhas dream list
 lukhas dream compare dream_mars_city_0a1b2c3d4e dream_birthday_money_1b2c3d4e5f
+lukhas dream consolidate
 """
 LONGEST_SEED = 2000
 
@@ -144,6 +147,55 @@ def compare(
         )
 
     return Outcome(answer, present)
+
+
+@command(app, examples="lukhas dream consolidate\nlukhas dream consolidate --apply")
+def consolidate(
+    context: typer.Context,
+    apply: Annotated[bool, typer.Option("--apply", help="Change memory; else only say what would be changed.")] = False,
+) -> Outcome:
+    """Look through your memories as sleep does it: a dry run, unless --apply.
+
+    Memories that say the same are merged, contradictions are shown, episodes that say alike on three days or more
+    become one semantic memory that names its sources, and what was never recalled loses importance. No episode is
+    rewritten and nothing is deleted. A sample is looked for before and after: where recall falls by more than half a
+    point, everything is put back at once. `lukhas dream undo ID` puts it back later.
+
+    In a pipe, each line is: what, memory, the other or how much, text.
+    """
+    body = consolidation.ConsolidateRequest(apply)
+    answer = session_of(context).call(consolidation.CONSOLIDATE, body=body)
+    return Outcome(answer, lambda screen: show_consolidation(screen, answer))
+
+
+@command(app, examples="lukhas dream consolidations")
+def consolidations(context: typer.Context) -> Outcome:
+    """List what consolidating came to, newest first.
+
+    In a pipe, each line is: id, when, state, merges, abstractions, faded, contradictions.
+    """
+    answer = session_of(context).call(consolidation.LIST)
+    rows = [
+        (each.consolidation_id, local(each.created_at), each.state, len(each.merges), len(each.abstractions),
+         len(each.faded), len(each.contradictions))
+        for each in answer.consolidations
+    ]  # fmt: skip
+
+    def present(screen: Screen) -> None:
+        screen.table(["id", "when", "state", "merges", "abstractions", "faded", "contradictions"], rows, wide="id")
+
+    return Outcome(answer, present)
+
+
+@command(app, examples="lukhas dream undo consolidate_2025_01_31_0a1b2c3d4e")
+def undo(
+    context: typer.Context,
+    consolidation_id: Annotated[str, typer.Argument(metavar="ID", help="As lukhas dream consolidate gave it.")],
+) -> Outcome:
+    """Put back what a consolidation changed. What was changed since stays, and is named."""
+    params = consolidation.ConsolidationParams(consolidation_id)
+    answer = session_of(context).call(consolidation.UNDO, params=params)
+    return Outcome(answer, lambda screen: show_consolidation(screen, answer))
 
 
 def _show(screen: Screen, dream: contract.Dream) -> None:

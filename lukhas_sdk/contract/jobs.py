@@ -11,7 +11,7 @@ from lukhas_sdk.contract.base import Limit, Name, NoBody, Operation, Reasons, Re
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 """`failed`: the job itself could not go on. One whose items failed, each by itself, is `done`."""
-JobKind = Literal["batch"]
+JobKind = Literal["batch", "consolidate"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 

@@ -11,6 +11,7 @@ from lukhas_sdk.contract import (
     causal,
     causal_query,
     consciousness,
+    consolidation,
     dream,
     embedder,
     feedback,
@@ -85,4 +86,5 @@ ALL: tuple[AnyOperation, ...] = (
     *causal_query.OPERATIONS,
     *analysis.OPERATIONS,
     *dream.OPERATIONS,
+    *consolidation.OPERATIONS,
 )

@@ -25,6 +25,8 @@ class Quiet:
 
     requests: int = 0
     calm: asyncio.Event = field(default_factory=asyncio.Event)
+    ended_s: float = field(default_factory=time.monotonic)
+    """When the last one was answered; else when this began."""
 
     def __post_init__(self) -> None:
         self.calm.set()
@@ -35,6 +37,7 @@ class Quiet:
 
     def __exit__(self, *_: object) -> None:
         self.requests -= 1
+        self.ended_s = time.monotonic()
         if not self.requests:
             self.calm.set()
 

@@ -102,6 +102,7 @@ class Forgetting:
                 owner, SearchRequest(query=request.query, filters=request.filters, limit=request.limit)
             )
             memory_ids = [hit.memory_id for hit in found.results]
+        memory_ids = await self._core.database.read(lambda cursor: _with_derived(cursor, owner, memory_ids))
         if request.preview:
             traces = await self._core.database.read(lambda cursor: _traces(cursor, owner, memory_ids))
             memories = [msgspec.structs.replace(each.report, data=each.row.data) for each in traces]
@@ -205,6 +206,16 @@ def scan_files(folders: Iterable[Path], said: Sequence[str]) -> FileScan:
         except (FileNotFoundError, ValueError):  # an index merged it away meanwhile; an empty file has no map
             continue
     return FileScan(files=len(files), size_bytes=size_bytes, passages=len(said), found_in=found)
+
+
+def _with_derived(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> list[str]:
+    """And the memories that a consolidation made of any of them: they repeat its words."""
+    sql = (
+        "SELECT memory_id FROM memories WHERE owner = ? AND json_extract_string(context, '$.derived_by') IS NOT NULL"
+        " AND list_has_any(json_extract_string(context, '$.sources[*]'), ?)"
+    )
+    found = cursor.execute(sql, [owner, [*memory_ids]]).fetchall() if memory_ids else []
+    return list(dict.fromkeys([*memory_ids, *(name for (name,) in found)]))
 
 
 def _traces(cursor: Cursor, owner: str, memory_ids: Sequence[str]) -> list[_Trace]:

@@ -20,7 +20,7 @@ from lukhas_sdk.contract.operations import ALL
 
 WORD = "zebrafish"
 """In everything that the first identity keeps; the second never says it but in a search."""
-KINDS = "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback|webhook|delivery|dream"
+KINDS = "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback|webhook|delivery|dream|consolidate"
 ID = re.compile(rf'"((?:{KINDS})_(?=[\w-]*\d)[\w-]{{8,}})"')
 MISSING = "mem_2020_01_01_nobodyhasit"
 
@@ -38,6 +38,7 @@ FREE: dict[str, list[Any]] = {
     ],
     "consciousness.reflect": [{}, {"topic": f"the {WORD} tank", "depth": 1}],
     "dream.generate": [{"seed": f"A home for the {WORD}", "constraints": ["where do I live"]}],
+    "dream.consolidate": [{"apply": True}],
 }
 """Operations that name nothing of anybody's, with what is asked of them. An operation without a body needs no row."""
 NAMED: dict[str, list[Any]] = {
@@ -141,6 +142,7 @@ def two(unlimited_home: Any) -> Iterator[Two]:
     said = {"interaction_id": about, "rating": "bad", "style": "shorter", "comment": f"The {WORD} of Lyon eats later."}
     first.must("POST", "/feedback", said)
     first.must("POST", "/dream/generate", {"seed": f"A home for the {WORD}", "num_realities": 2})
+    first.must("POST", "/dream/consolidate", {})
     first.must("POST", "/matriz/batch", {"queries": [f"Where is the {WORD}?"], "as_job": True})
     memory_id = first.must("GET", "/memory/list")["memories"][0]["memory_id"]
     first.must("POST", f"/memory/edit/{memory_id}", {"data": f"I now live in Bergen with my {WORD}, and two cats."})
@@ -199,6 +201,7 @@ def test_the_first_has_one_of_everything(two: Two) -> None:
         "node",
         "feedback",
         "dream",
+        "consolidate",
     } <= kinds
     assert {"webhook", "delivery"} <= kinds
     assert len([one for one in two.ids if one.startswith("mem_")]) >= 4

@@ -1,7 +1,8 @@
-"""Dreams."""
+"""Dreams, and consolidation."""
 
 from __future__ import annotations
 
+from lukhas_sdk.contract import consolidation
 from lukhas_sdk.contract import dream as contract
 from lukhas_sdk.contract.base import AnyOperation, NoBody, NoParams
 from lukhasd.api.call import Call, Handler
@@ -24,9 +25,24 @@ async def compare(call: Call[contract.CompareParams, NoBody]) -> contract.DreamC
     return await call.parts.dreams.compare(call.caller.identity_id, call.params.one, call.params.other)
 
 
+async def consolidate(call: Call[NoParams, consolidation.ConsolidateRequest]) -> consolidation.Consolidation:
+    return await call.parts.consolidator.consolidate(call.caller, call.body)
+
+
+async def find_consolidations(call: Call[NoParams, NoBody]) -> consolidation.ConsolidationListResponse:
+    return await call.parts.consolidator.find_all(call.caller.identity_id)
+
+
+async def undo(call: Call[consolidation.ConsolidationParams, NoBody]) -> consolidation.Consolidation:
+    return await call.parts.consolidator.undo(call.caller.identity_id, call.params.consolidation_id)
+
+
 HANDLERS: dict[AnyOperation, Handler] = {
     contract.GENERATE: generate,
     contract.LIST: find_all,
     contract.SHOW: show,
     contract.COMPARE: compare,
+    consolidation.CONSOLIDATE: consolidate,
+    consolidation.LIST: find_consolidations,
+    consolidation.UNDO: undo,
 }
