@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice, product
 
 from lukhas_sdk.contract.dream import ConstraintCheck, Taken
 from lukhasd.dream.draft import Draft, Woven
@@ -15,7 +16,9 @@ from lukhasd.memory.words import Analyser
 
 EXCERPT_CHARS = 240
 DRAWS_EACH = 40
-"""So often a combination is drawn for each reality before it is given up that there is another."""
+"""Combinations that are drawn for each reality."""
+WAYS_MOST = 2_000
+"""Combinations that are gone through where too few were drawn."""
 STEEPEST = 20.0
 NO_NOTE = "no memory is likely to say anything to it"
 CONCEPT_NOTES = 3
@@ -66,15 +69,32 @@ def recombine(material: Material, *, count: int, creativity: float, chance: rand
     if not slots:
         return []
     power = min((1.0 - creativity) / max(creativity, 1e-9), STEEPEST)
-    drawn: dict[frozenset[str], dict[str | None, Note]] = {}
+    ways: dict[frozenset[str], dict[str | None, Note]] = {}
     for _ in range(DRAWS_EACH * count):
         chosen = {
             name: chance.choices(notes, weights=[note.probability**power for note in notes])[0] for name, notes in slots
         }
-        drawn.setdefault(frozenset(note.memory_id for note in chosen.values()), chosen)
-        if len(drawn) == count:
-            break
-    return [_draft(chosen, material) for chosen in drawn.values()]
+        ways.setdefault(_ids(chosen), chosen)
+    if len(ways) < count:  # what is never drawn is there all the same
+        for notes in islice(product(*(notes for _, notes in slots)), WAYS_MOST):
+            chosen = dict(zip((name for name, _ in slots), notes, strict=True))
+            ways.setdefault(_ids(chosen), chosen)
+    return [_draft(chosen, material) for chosen in _unlike(list(ways.values()), count)]
+
+
+def _unlike(ways: Sequence[Mapping[str | None, Note]], count: int) -> list[Mapping[str | None, Note]]:
+    """The first drawn, then each time the one that shares the fewest notes with those before, the first of several."""
+    kept = [*ways[:1]]
+    left = [*ways[1:]]
+    while left and len(kept) < count:
+        best = min(left, key=lambda way: max(len(_ids(way) & _ids(other)) for other in kept))
+        kept.append(best)
+        left.remove(best)
+    return kept
+
+
+def _ids(chosen: Mapping[str | None, Note]) -> frozenset[str]:
+    return frozenset(note.memory_id for note in chosen.values())
 
 
 def weave(drafts: Sequence[Draft], material: Material) -> Woven:
