@@ -34,7 +34,7 @@ READY = ("ready today", "ready within a few years", "speculative")
 ATTEMPTS = 3
 HOTTER = 0.2
 NOTES_SHOWN = 6
-IDEA_TOKENS = 700
+IDEA_TOKENS = 500
 CHECK_TOKENS = 200
 WEAVE_TOKENS = 500
 QUOTE_CHARS = 6
@@ -93,9 +93,9 @@ def _list(items: Mapping[str, Any], least: int, most: int) -> dict[str, Any]:
 CANDIDATES_SCHEMA = _object(
     candidates=_list(
         _object(
-            concept=_text(80, 3),
-            description=_text(500, 20),
-            key_features=_list(_text(100, 3), 2, 4),
+            concept=_text(60, 3),
+            description=_text(240, 20),
+            key_features=_list(_text(60, 3), 2, 3),
             probability={"type": "number", "minimum": 0, "maximum": 1},
         ),
         2,
