@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
-    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
-    from lukhas_sdk.contract.system import HealthResponse, StatusResponse
     from lukhas_sdk.dream_nouns import DreamNoun
-    from lukhas_sdk.feedback_nouns import FeedbackNoun
+    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
     from lukhas_sdk.jobs_nouns import JobsNoun

@@ -23,8 +23,7 @@ from lukhasd.consciousness.reflection import Reflector
 from lukhasd.constellation import ethics
 from lukhasd.constellation.bio import Bio
 from lukhasd.constellation.registry import NodeRegistry
-from lukhasd.constellation.stars import NO_DREAM, NO_VISION, Stars, never
-from lukhasd.constellation.stars import NO_BIO, NO_VISION, Stars, never
+from lukhasd.constellation.stars import NO_VISION, Stars, never
 from lukhasd.database import Database
 from lukhasd.dream import Dreams, relevance
 from lukhasd.dream.consolidating import Consolidator
@@ -180,8 +179,6 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
             "memory": forgetting.self_test,
             "vision": never(NO_VISION),
             "bio": lambda: asyncio.to_thread(bio.self_test),
-            "dream": never(NO_DREAM),
-            "bio": never(NO_BIO),
             "ethics": lambda: asyncio.to_thread(ethics.self_test, guardian),
             "guardian": lambda: asyncio.to_thread(guardian.self_test),
             "quantum": lambda: asyncio.to_thread(self_test.run_collapse),
@@ -238,9 +235,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
-        analyzer=analyzer, reflector=reflector,
-        stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback,
-        dreams=dreams, consolidator=Consolidator(memory, guardian=guardian, awareness=awareness, jobs=jobs),
+        analyzer=analyzer, reflector=reflector, dreams=dreams,
+        consolidator=Consolidator(memory, guardian=guardian, awareness=awareness, jobs=jobs),
     )  # fmt: skip
 
 

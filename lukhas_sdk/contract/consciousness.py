@@ -14,7 +14,6 @@ RiskAssessment = Literal["low", "elevated", "high"]
 class CurrentState(Response, frozen=True):
     current_mode: Mode
     """Of the caller's own work: another identity's leaves it at IDLE. Of several, the newest."""
-    """Of the caller's own work: another identity's leaves it at IDLE."""
     awareness_level: Unit
     """Share of active stars × 2^(−idle time / 5 min) × (0.5 + 0.5 × concentration of the last attention); the idle time
     is 0 while something is worked on."""

@@ -63,8 +63,6 @@ class Mind:
     """Inputs that are worked on, by process id, each with the stage that runs."""
     other_works: list[Mode] = field(default_factory=list)
     """What else is done for it, as REFLECTING; the newest last."""
-    dreams: int = 0
-    """That run now."""
     concentration: float | None = None
     answer: ProcessResponse | None = None
     risk: contract.RiskAssessment | None = None
@@ -84,7 +82,6 @@ class Mind:
     @property
     def shift(self) -> str:
         return SHIFTS[self.stage] if self.stage else MODE_SHIFTS.get(self.mode, "idle")
-        return SHIFTS[self.stage] if self.stage else "dreaming" if self.dreams else "idle"
 
 
 class AwarenessKeeper:
@@ -163,22 +160,6 @@ class AwarenessKeeper:
             if mind.mode == "IDLE":
                 mind.began_s = mind.active_s
             self._tell(owner, mind, stars)
-    @contextmanager
-    def dreaming(self, owner: str) -> Iterator[None]:
-        """While a dream of `owner` runs; an input that is processed meanwhile is what is reported."""
-        now_s = self._clock()
-        mind = self._minds.setdefault(owner, Mind(began_s=now_s, active_s=now_s))
-        if not (mind.works or mind.dreams):
-            mind.began_s = now_s
-        mind.dreams += 1
-        self._stirred.set()
-        try:
-            yield
-        finally:
-            mind.dreams -= 1
-            mind.active_s = self._clock()
-            if not (mind.works or mind.dreams):
-                mind.began_s = mind.active_s
             self._stirred.set()
 
     async def awareness(self, owner: str) -> Awareness:
@@ -202,7 +183,6 @@ class AwarenessKeeper:
         return contract.ConsciousnessState(
             consciousness_state=contract.CurrentState(
                 current_mode=mind.mode,
-                current_mode="MATRIZ_PROCESSING" if mind.works else "DREAMING" if mind.dreams else "IDLE",
                 awareness_level=awareness.level,
                 active_pipeline_stage=mind.stage,
                 constellation_alignment=stars.constellation_alignment,
@@ -238,7 +218,6 @@ class AwarenessKeeper:
         now_s = self._clock()
         mode: Mode = mind.mode if mind else "IDLE"
         idle_s = 0.0 if mode != "IDLE" else now_s - (mind.active_s if mind else self._started_s)
-        idle_s = 0.0 if mind and (mind.works or mind.dreams) else now_s - (mind.active_s if mind else self._started_s)
         concentration = (mind.concentration if mind else None) or 0.0
         share = stars.active_count / len(stars.stars) if stars.stars else 0.0
         level = round(share * 2 ** (-idle_s / HALF_LIFE_S) * (0.5 + 0.5 * concentration), 4)
@@ -271,10 +250,5 @@ class AwarenessKeeper:
         turned = told is not None and told.mode != now.mode and not {told.mode, now.mode}.isdisjoint(MODE_SHIFTS)
         if told is None or told.state != now.state or turned or abs(told.level - now.level) >= TOLD_FROM:
             mind.told = Awareness(now.state, now.level, mind.shift, now.mode)
-        moved = (
-            told is not None and told.attention_shift != mind.shift and "dreaming" in (told.attention_shift, mind.shift)
-        )
-        if told is None or moved or told.state != now.state or abs(told.level - now.level) >= TOLD_FROM:
-            mind.told = Awareness(now.state, now.level, mind.shift)
             self._bus.publish(awareness_token(owner, now))
         return now.level

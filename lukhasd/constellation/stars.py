@@ -31,8 +31,6 @@ PILLARS = {"consciousness": "🧠"}
 
 
 NO_VISION = "no input of this version carries an image, so no model that sees is asked for"
-NO_DREAM = "this version does not dream"
-NO_BIO = "this version measures no signals"
 
 
 @dataclass(frozen=True)

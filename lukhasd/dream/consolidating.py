@@ -104,9 +104,8 @@ class Consolidator:
             return await self._put_back(owner, consolidation_id, "undone")
 
     async def _consolidate(self, caller: Caller, request: contract.ConsolidateRequest, now: datetime) -> Consolidation:
-        async with self._running:
-            with self._awareness.dreaming(caller.identity_id):
-                return await self._work(caller, request, now)
+        async with self._running, self._awareness.working(caller.identity_id, "DREAMING"):
+            return await self._work(caller, request, now)
 
     async def _work(self, caller: Caller, request: contract.ConsolidateRequest, now: datetime) -> Consolidation:
         started_s = perf_counter()

@@ -72,7 +72,7 @@ class Dreams:
         verdict = await self._judge(caller, "user_input", asked)
         if verdict.decision in STOPPING:
             raise _rejection(verdict)
-        with self._awareness.dreaming(caller.identity_id):
+        async with self._awareness.working(caller.identity_id, "DREAMING"):
             dream, cited = await self._dream(caller, request, on_event, started_s)
         await self._database.write(lambda cursor: table.keep(cursor, caller.identity_id, dream, cited))
         return dream

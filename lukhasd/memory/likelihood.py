@@ -88,23 +88,21 @@ class Likelihood:
         """Calibrated probability that one of the chosen answers; of all of them without `chosen`."""
         if not found or (chosen is not None and not any(chosen)):
             return 0.0
-        layers, each = self._each(question, found)
-        return layers.whole.probability(summary(each, np.array(chosen or [True] * len(found))))
+        layers, rows, each = self._each(question, found)
+        return layers.whole.probability(summary(rows, each, np.array(chosen or [True] * len(found))))
 
     def probabilities(self, question: str, found: Sequence[Found]) -> list[float]:
         """Calibrated probability of each of them that it answers, were it the only one chosen."""
         if not found:
             return []
-        layers, each = self._each(question, found)
+        layers, rows, each = self._each(question, found)
         alone = np.eye(len(found), dtype=np.bool_)
-        return [layers.whole.probability(summary(each, chosen)) for chosen in alone]
+        return [layers.whole.probability(summary(rows, each, chosen)) for chosen in alone]
 
-    def _each(self, question: str, found: Sequence[Found]) -> tuple[Layers, Floats]:
+    def _each(self, question: str, found: Sequence[Found]) -> tuple[Layers, Floats, Floats]:
         rows, near = self._reader.features(question, found)
         layers = self.coefficients.words_only if near is None else self.coefficients.with_vectors
-        each = layers.each.probabilities(rows if near is None else np.hstack([rows, near]))
-        return layers.whole.probability(summary(rows, each, np.array(chosen or [True] * len(found))))
-        return layers, layers.each.probabilities(rows if near is None else np.hstack([rows, near]))
+        return layers, rows, layers.each.probabilities(rows if near is None else np.hstack([rows, near]))
 
 
 class Reader:

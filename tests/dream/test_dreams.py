@@ -211,7 +211,7 @@ async def test_what_is_forgotten_is_gone_from_dreams(shared_parts: Parts) -> Non
 async def test_it_is_reported_as_dreaming_meanwhile(shared_parts: Parts) -> None:
     caller = somebody()
     keeper = shared_parts.awareness
-    with keeper.dreaming(caller.identity_id):
+    async with keeper.working(caller.identity_id, "DREAMING"):
         state = await keeper.state(caller.identity_id)
         assert state.consciousness_state.current_mode == "DREAMING"
         others = await keeper.state("somebody-else")

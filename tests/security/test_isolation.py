@@ -20,7 +20,10 @@ from lukhas_sdk.contract.operations import ALL
 
 WORD = "zebrafish"
 """In everything that the first identity keeps; the second never says it but in a search."""
-KINDS = "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback|webhook|delivery|dream|consolidate"
+KINDS = (
+    "mem|helix|fold|conflict|quar|interaction|key|erasure|saved|val|job|node|feedback|webhook|delivery|dream"
+    "|consolidate"
+)
 ID = re.compile(rf'"((?:{KINDS})_(?=[\w-]*\d)[\w-]{{8,}})"')
 MISSING = "mem_2020_01_01_nobodyhasit"
 
