@@ -7,7 +7,7 @@ _lukhas() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ "${COMP_WORDS[i]}" == -- ]] && return
         case "${at:+$at }${COMP_WORDS[i]}" in
-            process|chat|stream|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|glyph|audit|jobs|stage|node|star|bio|feedback|config|daemon|status|perf|t4|ops|webhook|doctor|'stream consciousness'|'stream memory-drift'|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model pull'|'model remove'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'glyph send'|'glyph watch'|'glyph list'|'glyph symbols'|'glyph register'|'glyph remove'|'glyph encode'|'glyph decode'|'audit list'|'audit status'|'jobs list'|'jobs show'|'jobs results'|'jobs watch'|'jobs cancel'|'jobs resume'|'jobs remove'|'node list'|'node show'|'node register'|'node test'|'node remove'|'star list'|'star test'|'feedback give'|'feedback list'|'feedback undo'|'feedback style'|'feedback style show'|'feedback style set'|'feedback style reset'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs'|'webhook add'|'webhook list'|'webhook show'|'webhook test'|'webhook remove'|'webhook deliveries'|'webhook replay'|'webhook rotate') at="${at:+$at }${COMP_WORDS[i]}" ;;
+            process|chat|stream|reflect|state|memory|guardian|incidents|auth|identity|model|embedder|export|import|backup|restore|reason|glyph|audit|jobs|stage|node|star|bio|feedback|config|daemon|status|perf|t4|ops|webhook|dream|doctor|'stream consciousness'|'stream memory-drift'|'memory store'|'memory search'|'memory recall'|'memory list'|'memory delete'|'memory stats'|'memory drift'|'memory folds'|'memory fold'|'memory forget'|'memory edit'|'memory history'|'memory diff'|'memory revert'|'memory undo'|'memory repair'|'memory import'|'memory watch'|'memory why'|'memory conflicts'|'memory quarantine'|'memory saved'|'memory conflicts resolve'|'memory quarantine list'|'memory quarantine show'|'memory quarantine release'|'memory quarantine drop'|'memory saved add'|'memory saved list'|'memory saved run'|'memory saved remove'|'guardian explain'|'guardian appeal'|'guardian appeals'|'guardian hook'|'guardian pre-commit'|'guardian shell-init'|'guardian validate'|'guardian allow'|'guardian log'|'guardian judge'|'guardian policy'|'guardian allow list'|'guardian allow add'|'guardian allow remove'|'guardian log list'|'guardian log show'|'guardian log verify'|'guardian log export'|'guardian judge use'|'guardian judge off'|'guardian policy list'|'guardian policy show'|'guardian policy check'|'guardian policy test'|'guardian policy example'|'incidents list'|'incidents show'|'incidents resolve'|'auth status'|'auth whoami'|'auth login'|'auth logout'|'auth password'|'auth key'|'auth key create'|'auth key list'|'auth key revoke'|'identity add'|'identity list'|'identity remove'|'model list'|'model use'|'model pull'|'model remove'|'model test'|'embedder show'|'embedder status'|'embedder use'|'embedder test'|'reason analyze'|'reason causal'|'reason query'|'glyph send'|'glyph watch'|'glyph list'|'glyph symbols'|'glyph register'|'glyph remove'|'glyph encode'|'glyph decode'|'audit list'|'audit status'|'jobs list'|'jobs show'|'jobs results'|'jobs watch'|'jobs cancel'|'jobs resume'|'jobs remove'|'node list'|'node show'|'node register'|'node test'|'node remove'|'star list'|'star test'|'feedback give'|'feedback list'|'feedback undo'|'feedback style'|'feedback style show'|'feedback style set'|'feedback style reset'|'config get'|'config set'|'config unset'|'config path'|'config list'|'daemon start'|'daemon stop'|'daemon restart'|'daemon status'|'daemon logs'|'webhook add'|'webhook list'|'webhook show'|'webhook test'|'webhook remove'|'webhook deliveries'|'webhook replay'|'webhook rotate'|'dream generate'|'dream list'|'dream show'|'dream compare'|'dream consolidate'|'dream consolidations'|'dream undo') at="${at:+$at }${COMP_WORDS[i]}" ;;
         esac
     done
     case "$at:$previous" in
@@ -28,6 +28,10 @@ _lukhas() {
         'stream consciousness:--count') return ;;
         'stream memory-drift:--last-id') return ;;
         'stream memory-drift:--count') return ;;
+        reflect:--depth) return ;;
+        reflect:--since) return ;;
+        reflect:--seed) return ;;
+        reflect:--plot) files="yes" ;;
         'memory store:--type') words='episodic semantic procedural reflective' ;;
         'memory store:--tag') return ;;
         'memory store:--importance') return ;;
@@ -159,6 +163,15 @@ _lukhas() {
         'embedder use:--dimensions') return ;;
         backup:--passphrase-file) files="yes" ;;
         restore:--passphrase-file) files="yes" ;;
+        'reason analyze:--type') words='auto mathematical hypothetical deductive temporal causal factual creative' ;;
+        'reason analyze:--depth') words='shallow standard deep' ;;
+        'reason analyze:--premises') return ;;
+        'reason causal:--cause') return ;;
+        'reason causal:--effect') return ;;
+        'reason causal:--hypothesis') return ;;
+        'reason causal:--since') return ;;
+        'reason causal:--until') return ;;
+        'reason causal:--seed') return ;;
         'glyph send:--data') return ;;
         'glyph send:--to') return ;;
         'glyph send:--component') return ;;
@@ -220,10 +233,16 @@ _lukhas() {
         'webhook deliveries:--limit') return ;;
         'webhook deliveries:--cursor') return ;;
         'webhook rotate:--grace-s') return ;;
+        'dream generate:--constraint') return ;;
+        'dream generate:--realities') return ;;
+        'dream generate:--creativity') return ;;
+        'dream generate:--seed') return ;;
+        'dream list:--limit') return ;;
+        'dream list:--cursor') return ;;
         *)
             case "$at" in
                 '')
-                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process chat stream memory guardian incidents auth identity model embedder export import backup restore glyph audit jobs stage node star bio feedback config daemon status perf t4 ops webhook doctor'; fi ;;
+                    if [[ "$current" == -* ]]; then words='--version --json --no-autostart -h --help'; else words='process chat stream reflect state memory guardian incidents auth identity model embedder export import backup restore reason glyph audit jobs stage node star bio feedback config daemon status perf t4 ops webhook dream doctor'; fi ;;
                 process)
                     if [[ "$current" == -* ]]; then words='--memory-depth --focus --mode --risk-threshold --session --previous --style --detail --verify-intent --no-verify-intent --bio --no-bio --remember --stream --batch --lines --parallel --no-parallel --resume --detach --output --force --json --no-autostart -h --help'; else words=''; fi ;;
                 chat)
@@ -234,6 +253,10 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--only --last-id --count --json --no-autostart -h --help'; else words=''; fi ;;
                 'stream memory-drift')
                     if [[ "$current" == -* ]]; then words='--last-id --count --json --no-autostart -h --help'; else words=''; fi ;;
+                reflect)
+                    if [[ "$current" == -* ]]; then words='--depth --since --emotions --no-emotions --seed --plot --force --json --no-autostart -h --help'; else words=''; fi ;;
+                state)
+                    if [[ "$current" == -* ]]; then words='--watch --json --no-autostart -h --help'; else words=''; fi ;;
                 memory)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='store search recall list delete stats drift folds fold forget edit history diff revert undo repair import watch why conflicts quarantine saved'; fi ;;
                 'memory store')
@@ -416,6 +439,14 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --force --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
                 restore)
                     if [[ "$current" == -* ]]; then words='--passphrase-file --passphrase-stdin --undo -y --yes --json --no-autostart -h --help'; else words=''; files="yes"; fi ;;
+                reason)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='analyze causal query'; fi ;;
+                'reason analyze')
+                    if [[ "$current" == -* ]]; then words='--type --depth --premises --json --no-autostart -h --help'; else words=''; fi ;;
+                'reason causal')
+                    if [[ "$current" == -* ]]; then words='--cause --effect --hypothesis --since --until --name-unobserved --seed --json --no-autostart -h --help'; else words=''; fi ;;
+                'reason query')
+                    if [[ "$current" == -* ]]; then words='--words --json --no-autostart -h --help'; else words=''; fi ;;
                 glyph)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='send watch list symbols register remove encode decode'; fi ;;
                 'glyph send')
@@ -544,6 +575,22 @@ _lukhas() {
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 'webhook rotate')
                     if [[ "$current" == -* ]]; then words='--grace-s --json --no-autostart -h --help'; else words=''; fi ;;
+                dream)
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words='generate list show compare consolidate consolidations undo'; fi ;;
+                'dream generate')
+                    if [[ "$current" == -* ]]; then words='--constraint --realities --creativity --seed --no-model --json --no-autostart -h --help'; else words=''; fi ;;
+                'dream list')
+                    if [[ "$current" == -* ]]; then words='--limit --cursor --json --no-autostart -h --help'; else words=''; fi ;;
+                'dream show')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'dream compare')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'dream consolidate')
+                    if [[ "$current" == -* ]]; then words='--apply --json --no-autostart -h --help'; else words=''; fi ;;
+                'dream consolidations')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
+                'dream undo')
+                    if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
                 doctor)
                     if [[ "$current" == -* ]]; then words='--json --no-autostart -h --help'; else words=''; fi ;;
             esac ;;
