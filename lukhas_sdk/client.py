@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from lukhas_sdk.client_nouns import HasNouns
 from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation, Stream
 from lukhas_sdk.errors import CODES, LukhasError, from_body
 from lukhas_sdk.paths import Paths
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
     from lukhas_sdk.contract.stages import StageConfig, StageData, StageResponse
     from lukhas_sdk.contract.streams import Subscribed
     from lukhas_sdk.contract.system import HealthResponse, MatrizStatusResponse, StatusResponse
-    from lukhas_sdk.dream_nouns import DreamNoun
-    from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
-    from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
-    from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
-    from lukhas_sdk.jobs_nouns import JobsNoun
-    from lukhas_sdk.models_nouns import ModelNoun
-    from lukhas_sdk.nodes_nouns import NodesNoun, StarsNoun
-    from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
-    from lukhas_sdk.ops_nouns import OpsNoun, PerfNoun, T4Noun
-    from lukhas_sdk.reasoning_nouns import ReasoningNoun
-    from lukhas_sdk.webhooks_nouns import WebhooksNoun
 
 Params = TypeVar("Params")
 Body = TypeVar("Body")
@@ -43,52 +33,10 @@ Result = TypeVar("Result")
 LONGEST_WAIT_S = 60.0
 PASSING = (429, 503)
 """Statuses that pass by themselves: too many requests, no daemon."""
-NOUNS = {
-    "memory": ("nouns", "MemoryNoun"),
-    "model": ("models_nouns", "ModelNoun"),
-    "embedder": ("nouns", "EmbedderNoun"),
-    "guardian": ("guardian_nouns", "GuardianNoun"),
-    "jobs": ("jobs_nouns", "JobsNoun"),
-    "nodes": ("nodes_nouns", "NodesNoun"),
-    "stars": ("nodes_nouns", "StarsNoun"),
-    "glyph": ("glyph_nouns", "GlyphNoun"),
-    "audit": ("glyph_nouns", "AuditNoun"),
-    "incidents": ("guardian_nouns", "IncidentsNoun"),
-    "consciousness": ("consciousness_nouns", "ConsciousnessNoun"),
-    "t4": ("ops_nouns", "T4Noun"),
-    "perf": ("ops_nouns", "PerfNoun"),
-    "ops": ("ops_nouns", "OpsNoun"),
-    "dream": ("dream_nouns", "DreamNoun"),
-    "feedback": ("feedback_nouns", "FeedbackNoun"),
-    "bio": ("feedback_nouns", "BioNoun"),
-    "reasoning": ("reasoning_nouns", "ReasoningNoun"),
-    "webhooks": ("webhooks_nouns", "WebhooksNoun"),
-}
-"""What hangs off a client: the module and the class of each noun."""
 
 
 class BaseClient(HasNouns):
     """What both clients share: where the daemon is, the key, what a request is made of, and the verbs."""
-
-    memory: MemoryNoun[Self]
-    model: ModelNoun[Self]
-    embedder: EmbedderNoun[Self]
-    guardian: GuardianNoun[Self]
-    jobs: JobsNoun[Self]
-    nodes: NodesNoun[Self]
-    stars: StarsNoun[Self]
-    glyph: GlyphNoun[Self]
-    audit: AuditNoun[Self]
-    incidents: IncidentsNoun[Self]
-    consciousness: ConsciousnessNoun[Self]
-    t4: T4Noun[Self]
-    perf: PerfNoun[Self]
-    ops: OpsNoun[Self]
-    dream: DreamNoun[Self]
-    feedback: FeedbackNoun[Self]
-    bio: BioNoun[Self]
-    reasoning: ReasoningNoun[Self]
-    webhooks: WebhooksNoun[Self]
 
     def __init__(self, api_key: str | None, base_url: str | None, *, paths: Paths | None, retries: int) -> None:
         self.paths = paths or resolve_paths()
