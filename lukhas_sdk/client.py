@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from lukhas_sdk.client_nouns import HasNouns
 from lukhas_sdk.contract.base import API_PREFIX, NoBody, NoParams, Operation, Stream
 from lukhas_sdk.errors import CODES, LukhasError, from_body
 from lukhas_sdk.paths import Paths

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.aio import AsyncLukhasClient
     from lukhas_sdk.client import LukhasClient
     from lukhas_sdk.consciousness_nouns import ConsciousnessNoun
+    from lukhas_sdk.dream_nouns import DreamNoun
     from lukhas_sdk.feedback_nouns import BioNoun, FeedbackNoun
     from lukhas_sdk.glyph_nouns import AuditNoun, GlyphNoun
     from lukhas_sdk.guardian_nouns import GuardianNoun, IncidentsNoun
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lukhas_sdk.nodes_nouns import NodesNoun, StarsNoun
     from lukhas_sdk.nouns import EmbedderNoun, MemoryNoun
     from lukhas_sdk.ops_nouns import OpsNoun, PerfNoun, T4Noun
+    from lukhas_sdk.reasoning_nouns import ReasoningNoun
     from lukhas_sdk.webhooks_nouns import WebhooksNoun
 
     P = ParamSpec("P")
@@ -82,8 +84,10 @@ NOUNS = {
     "t4": ("ops_nouns", "T4Noun"),
     "perf": ("ops_nouns", "PerfNoun"),
     "ops": ("ops_nouns", "OpsNoun"),
+    "dream": ("dream_nouns", "DreamNoun"),
     "feedback": ("feedback_nouns", "FeedbackNoun"),
     "bio": ("feedback_nouns", "BioNoun"),
+    "reasoning": ("reasoning_nouns", "ReasoningNoun"),
     "webhooks": ("webhooks_nouns", "WebhooksNoun"),
 }
 """What hangs off a client: the module and the class of each noun."""
@@ -106,8 +110,10 @@ class HasNouns:
     t4: T4Noun[Self]
     perf: PerfNoun[Self]
     ops: OpsNoun[Self]
+    dream: DreamNoun[Self]
     feedback: FeedbackNoun[Self]
     bio: BioNoun[Self]
+    reasoning: ReasoningNoun[Self]
     webhooks: WebhooksNoun[Self]
 
     if not TYPE_CHECKING:  # it would make every name one that a client has

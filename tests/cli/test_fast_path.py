@@ -16,7 +16,7 @@ FORBIDDEN = {"asyncio", "tomllib", "sqlite3", "multiprocessing", "concurrent", "
 OURS = {
     "lukhas_cli", "lukhas_cli.app", "lukhas_cli.command", "lukhas_cli.commands", "lukhas_cli.commands.status",
     "lukhas_cli.daemon_control", "lukhas_cli.outcome", "lukhas_cli.render", "lukhas_cli.render.envelope",
-    "lukhas_cli.render.text", "lukhas_cli.session", "lukhas_sdk", "lukhas_sdk._version", "lukhas_sdk.client", "lukhas_sdk.client_nouns",
+    "lukhas_cli.render.text", "lukhas_cli.session", "lukhas_sdk", "lukhas_sdk._version", "lukhas_sdk.client",
     "lukhas_sdk.contract", "lukhas_sdk.contract.base", "lukhas_sdk.contract.system", "lukhas_sdk.errors",
     "lukhas_sdk.paths", "lukhas_sdk.secrets", "lukhas_sdk.transport", "lukhas_sdk.verbs",
 }  # fmt: skip

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from serving import Served, serving
 
-from lukhas_sdk import AsyncLukhasClient, LukhasClient, client, client_nouns, nouns
+from lukhas_sdk import AsyncLukhasClient, LukhasClient, client, nouns, verbs
 from lukhas_sdk.contract.base import NoBody, Stream
 from lukhas_sdk.contract.matriz import STAGES
 from lukhas_sdk.contract.memory import Memory
@@ -184,9 +184,9 @@ def test_both_clients_have_the_same_nouns_and_verbs() -> None:
     assert public(LukhasClient) <= public(AsyncLukhasClient)
     assert public(AsyncLukhasClient) - public(LukhasClient) == {"stream"}
     mine = LukhasClient("lk_x")
-    kinds = {name: f"{type(getattr(mine, name)).__name__}[Self]" for name in client_nouns.NOUNS}
-    assert kinds == client_nouns.HasNouns.__annotations__, "a noun is of the kind that type checkers are told"
-    assert set(client_nouns.NOUNS) <= set(dir(mine))
+    kinds = {name: f"{type(getattr(mine, name)).__name__}[Self]" for name in verbs.NOUNS}
+    assert kinds == verbs.HasNouns.__annotations__, "a noun is of the kind that type checkers are told"
+    assert set(verbs.NOUNS) <= set(dir(mine))
     assert not hasattr(mine, "memories")
 
 
