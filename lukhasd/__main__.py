@@ -34,6 +34,8 @@ def main() -> int:
         paths = resolve_paths()
         _finish_restore(paths)
         settings = load(paths, {key: value for key, value in flags.items() if value is not None})
+        # A second thread of numpy's BLAS takes a whole core spinning between one small product and the next.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from lukhasd.daemon import run
 
         try:

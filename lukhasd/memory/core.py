@@ -22,6 +22,7 @@ from lukhasd.database import Database
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import embedders, item, loading, rows, upkeep
 from lukhasd.memory.catalogue import Catalogue
+from lukhasd.memory.kept_rows import KeptRows
 from lukhasd.memory.ranking import Ranker
 from lukhasd.memory.text_index import TextIndex
 from lukhasd.memory.traits import TRAIT_ROWS, Traits, read_traits
@@ -92,6 +93,7 @@ class Core:
     ) -> None:
         self.database = database
         self.ranker = ranker
+        self.kept = KeptRows(database)
         self.embedder = embedder
         """The packaged one, which drift is measured with, whichever embedder's vectors are searched."""
         self.metrics = metrics
@@ -176,6 +178,7 @@ class Core:
         self._last_row += at_most
         self._last_sequence += at_most
         result, changed = await self.database.write(lambda cursor: work(cursor, Numbers(row, sequence, at_most)))
+        self.kept.drop([*changed.rewritten, *changed.touched, *changed.erased])
         await self.publish_changed(changed)
         return result
 

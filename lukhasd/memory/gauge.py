@@ -119,6 +119,7 @@ class Gauge:
             return bool(changed.fetchall())
 
         if await self._core.database.write(save):
+            self._core.kept.drop([each.row_id])
             self.tell(Drifted(each.owner, each.memory_id, level, suggested))
 
 

@@ -36,7 +36,7 @@ from lukhasd.memory.pages import Found, Pages
 from lukhasd.memory.phrases import phrases
 from lukhasd.memory.query_reading import Reading
 from lukhasd.memory.ranking import Ranked, Ranking
-from lukhasd.memory.rows import MemoryRow, fetch, recall_counts
+from lukhasd.memory.rows import MemoryRow, recall_counts
 from lukhasd.memory.text_files import FIELDS
 from lukhasd.memory.words import Analyser
 
@@ -70,7 +70,7 @@ class Search:
         else:
             fields = _fields(request)
             ranking = await self._core.run(partial(self._rank, reading, chosen, request.limit + SPARE, fields=fields))
-            found = await self._core.database.read(lambda cursor: fetch(cursor, [hit.row_id for hit in ranking.hits]))
+            found = await self._core.kept.fetch(hit.row_id for hit in ranking.hits)
             hits = [hit for hit in ranking.hits if hit.row_id in found]
             finish = partial(self._finish, request, reading, hits, found, total=ranking.total)
             response = await self._core.run(finish)
@@ -89,7 +89,7 @@ class Search:
             asked = Reading(text=phrase, excluded=(), times=())
             ranking = await self._core.run(partial(self._rank, asked, chosen, anchors.LOOKED_AT))
             numbers = [hit.row_id for hit in ranking.hits]
-            rows = await self._core.database.read(partial(fetch, row_ids=numbers))
+            rows = await self._core.kept.fetch(numbers)
             found[phrase] = [rows[number] for number in numbers if number in rows]
         dated = await self._core.run(anchors.date, reading, self._analyser, found.__getitem__)
         return dated.reading, dated.by
@@ -109,7 +109,7 @@ class Search:
         hit = ranking.hits[place] if place is not None else None
         if place is not None:
             before = [each.row_id for each in ranking.hits[: place + 1]][-WHY_DEPTH:]
-            found = await self._core.database.read(lambda cursor: fetch(cursor, before))
+            found = await self._core.kept.fetch(before)
             ahead = [found[number] for number in before if number in found]
             reasons += [each.reason for each in self._leave_out(ahead, reading) if each.row_id == row.row_id]
         return WhyResponse(
@@ -172,7 +172,7 @@ class Search:
             end = _page_end(found, start, request.limit)
         places = [int(row) for row in found.rows[start:end]]
         shown = [row for row in places if row not in found.dropped]
-        memories = await self._core.database.read(lambda connection: fetch(connection, shown))
+        memories = await self._core.kept.fetch(shown)
         ranked = found.ranked
         if reading is not None and not ranked and shown:
             ranking = await self._core.run(partial(self._rank, reading, chosen, 1, shown, _fields(request)))
@@ -223,7 +223,7 @@ class Search:
         ranking = await self._core.run(partial(self._rank, reading, chosen, depth, fields=_fields(request)))
         new = [hit for hit in ranking.hits if hit.row_id not in before.ranked and hit.row_id < before.end]
         ranked = {**before.ranked, **{hit.row_id: hit for hit in new}}
-        memories = await self._core.database.read(lambda cursor: fetch(cursor, list(ranked)))
+        memories = await self._core.kept.fetch(ranked)
         there = [memories[row] for row in ranked if row in memories]
         out = await self._core.run(self._leave_out, there, reading)
         dropped = {

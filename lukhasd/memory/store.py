@@ -168,16 +168,13 @@ class MemoryStore:
     async def get_many(self, owner: str, memory_ids: Sequence[str]) -> dict[str, Memory]:
         """Those that the owner has, in no order. Counts no access."""
 
-        def read(cursor: Cursor) -> dict[str, Memory]:
-            found = rows.find_all(cursor, owner, memory_ids)
-            accesses = rows.accesses(cursor, [row.row_id for row in found])
-            return {row.memory_id: rows.memory(row, accesses.get(row.row_id, rows.NEVER)) for row in found}
-
-        return await self.core.database.read(read)
+        found = await self.core.kept.find_all(owner, memory_ids)
+        accesses = await self.core.database.read(lambda cursor: rows.accesses(cursor, [row.row_id for row in found]))
+        return {row.memory_id: rows.memory(row, accesses.get(row.row_id, rows.NEVER)) for row in found}
 
     async def vectors(self, owner: str, memory_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Of length 1: the mean of a memory's chunks. One that is pending is missing."""
-        found = await self.core.database.read(lambda cursor: rows.find_all(cursor, owner, memory_ids))
+        found = await self.core.kept.find_all(owner, memory_ids)
         means = await self.core.run(self.core.ranker.means, [row.row_id for row in found])
         return {row.memory_id: means[row.row_id] for row in found if row.row_id in means}
 

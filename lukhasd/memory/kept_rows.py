@@ -1,0 +1,72 @@
+"""The rows of memories that were read last, in working memory: an answer reads each of its memories several times."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from lukhasd.database import Database
+from lukhasd.memory import rows
+from lukhasd.memory.rows import MemoryRow
+
+ROWS_KEPT = 4_096
+LONGEST_CHARS = 4_000
+"""Of a kept row's text and context: bounds the whole to some 30 MB."""
+
+
+class KeptRows:
+    """Used on one event loop. Whatever changes a row in the database calls `drop` once that is committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows: OrderedDict[int, MemoryRow] = OrderedDict()
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._drops = 0
+
+    async def fetch(self, numbers: Iterable[int]) -> dict[int, MemoryRow]:
+        """By row number, in no order; one that is gone is missing."""
+        found, missing = {}, []
+        for number in dict.fromkeys(numbers):
+            row = self._rows.get(number)
+            if row is None:
+                missing.append(number)
+            else:
+                found[number] = row
+                self._rows.move_to_end(number)
+        if missing:
+            before = self._drops
+            read = await self._database.read(lambda cursor: rows.fetch(cursor, missing))
+            self._keep(read.values(), before)
+            found.update(read)
+        return found
+
+    async def find_all(self, owner: str, memory_ids: Sequence[str]) -> list[MemoryRow]:
+        """Those that the owner has, in no order."""
+        numbers = {name: self._numbers.get((owner, name)) for name in memory_ids}
+        found = [self._rows[number] for number in numbers.values() if number is not None]
+        missing = [name for name, number in numbers.items() if number is None]
+        if missing:
+            before = self._drops
+            read = await self._database.read(lambda cursor: rows.find_all(cursor, owner, missing))
+            self._keep(read, before)
+            found += read
+        return found
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        self._drops += 1
+        for number in numbers:
+            row = self._rows.pop(number, None)
+            if row is not None:
+                del self._numbers[row.owner, row.memory_id]
+
+    def _keep(self, read: Iterable[MemoryRow], before: int) -> None:
+        """Unless something was dropped while they were read: they may be from before that change."""
+        if self._drops != before:
+            return
+        for row in read:
+            if len(row.data) + len(row.origin) + len(row.context) <= LONGEST_CHARS:
+                self._rows[row.row_id] = row
+                self._numbers[row.owner, row.memory_id] = row.row_id
+        while len(self._rows) > ROWS_KEPT:
+            _, oldest = self._rows.popitem(last=False)
+            del self._numbers[oldest.owner, oldest.memory_id]
