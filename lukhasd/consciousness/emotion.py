@@ -22,7 +22,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lukhasd.guardian.classifiers.graph import with_output
 from lukhasd.guardian.classifiers.ngrams import features
 from lukhasd.models import minilm
 
@@ -78,9 +77,7 @@ class Reader:
     """Texts to what the packaged model's first layers make of them."""
 
     def __init__(self) -> None:
-        path = minilm.packaged_model()
-        minilm.check(path)
-        self._session = minilm.open_session(with_output(path.read_bytes(), f"layer_norm_{2 * LAYERS}"))
+        self._session = minilm.open_layers(minilm.packaged_model(), LAYERS)
         self._tokenizer = minilm.tokenizer()
 
     def read(self, texts: Sequence[str]) -> Floats:

@@ -125,11 +125,9 @@ class MiniLmEmbedder:
 
     def _open(self) -> Any:
         try:
-            path = self._path or minilm.packaged_model()
-            minilm.check(path)
+            return minilm.open_layers(self._path or minilm.packaged_model(), threads=self._threads)
         except minilm.BrokenModel as error:
             raise EmbedderError(error.message, hint=error.hint) from error
-        return minilm.open_session(path, threads=self._threads)
 
 
 def _fill(sizes: Sequence[int], start: int, limit: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhas_sdk.errors import LukhasError
+from lukhasd.models import bert
 from lukhasd.models.wordpiece import WordPiece
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -57,7 +58,13 @@ def tokenizer() -> WordPiece:
     return WordPiece(vocabulary())
 
 
-def open_session(model: Path | bytes, *, threads: int = 1) -> Any:
+def open_layers(path: Path, layers: int = bert.LAYERS, *, threads: int = 1) -> Any:
+    """A session of the model's first layers: see `bert.build`. Raises BrokenModel."""
+    check(path)
+    return open_session(bert.build(path.read_bytes(), layers=layers), threads=threads)
+
+
+def open_session(model: bytes, *, threads: int = 1) -> Any:
     """An onnxruntime session on the CPU. Raises what onnxruntime raises."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # a later version than we ask for would report usage
     import onnxruntime
@@ -67,8 +74,7 @@ def open_session(model: Path | bytes, *, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # it keeps 140 MB for good, and saves a tenth of the time
-    given = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
@@ -90,4 +96,4 @@ def inputs(rows: Sequence[Sequence[int]], words: WordPiece) -> dict[str, NDArray
     for place, row in enumerate(rows):
         ids[place, : len(row) + 2] = [words.start, *row, words.end]
         mask[place, : len(row) + 2] = 1
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    return {"input_ids": ids, "attention_mask": mask}

@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lukhasd.guardian.classifiers.graph import with_output
 from lukhasd.models import minilm
 
 SHARED_LAYERS = 3
-SHARED_OUTPUT = f"layer_norm_{2 * SHARED_LAYERS}"
-"""The name that the packaged graph gives to the output of layer `SHARED_LAYERS`."""
 WINDOW_TOKENS = 190
 """Tokens of a window less its start and end marks; the weights were trained on no longer ones."""
 
@@ -32,9 +29,7 @@ class LowerLayers:
     """Tokens to what layer `SHARED_LAYERS` of the packaged model makes of them."""
 
     def __init__(self) -> None:
-        path = minilm.packaged_model()
-        minilm.check(path)
-        self._session = open_session(with_output(path.read_bytes(), SHARED_OUTPUT), "the packaged MiniLM")
+        self._session = minilm.open_layers(minilm.packaged_model(), SHARED_LAYERS)
         self.tokenizer = minilm.tokenizer()
 
     def run(
