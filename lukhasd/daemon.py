@@ -47,6 +47,7 @@ from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.intent_classifier import IntentClassifier
 from lukhasd.matriz.nodes import modules
 from lukhasd.matriz.pipeline import Pipeline
+from lukhasd.matriz.readings import ReadingStore
 from lukhasd.matriz.stage_runs import StageRuns
 from lukhasd.memory import MemoryStore, embedding
 from lukhasd.memory.carrier import Carrier
@@ -92,6 +93,7 @@ async def run(paths: Paths, settings: Settings) -> None:
         parts.jobs.start()
         sleeping = Sleeping(parts.jobs, parts.identity, parts.memory, settings.dream)
         sleeping.start()
+        parts.pipeline.readings.start(parts.jobs.interactive())
         closing.push_async_callback(sleeping.close)
         await stop.wait()
         logger.info("stopping")
@@ -199,6 +201,8 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     forgetting.erased = feedback.changed
     feedback.told = reporter.feedback_changed
     emotion = EmotionModel() if settings.consciousness.emotion == "on" else None
+    readings = await ReadingStore.open(memory.core, embedder, guardian)
+    closing.push_async_callback(readings.close)
     pipeline = Pipeline(
         memory=memory,
         embedder=embedder,
@@ -213,6 +217,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         nodes=nodes,
         feedback=feedback,
         bio=bio,
+        readings=readings,
         emotion=emotion,
         settings=settings.matriz,
     )

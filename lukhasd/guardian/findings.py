@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lukhas_sdk.contract.guardian import ActionType, DetectorName, Severity
 from lukhasd.guardian.normalise import FoundIn, Views
 from lukhasd.guardian.policy import Rule
+
+Quoted = Mapping[str, NDArray[np.float32] | None]
+"""Texts that a content quotes, each with the classifier's logits of it where these are known."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Subject:
     check: Callable[[], None]
     intent: str | None = None
     """What the user asked for, where the caller says it."""
+    quoted: Quoted = field(default_factory=dict)
+    """What the content quotes, where it says nothing else of its own: see `Guardian.validate`."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from lukhas_sdk.contract.guardian import (
     ClassifierThreshold,
@@ -33,7 +36,7 @@ from lukhasd.guardian.detectors.intent import IntentDetector
 from lukhasd.guardian.detectors.shell import ShellDetector
 from lukhasd.guardian.detectors.text import TextDetector
 from lukhasd.guardian.detectors.trained import doubted, folded, found
-from lukhasd.guardian.findings import Detector, Match, Subject
+from lukhasd.guardian.findings import Detector, Match, Quoted, Subject
 from lukhasd.guardian.keeper import Keeper, Turn
 from lukhasd.guardian.measured import Measured, finding, load_measured
 from lukhasd.guardian.normalise import unfold
@@ -144,15 +147,19 @@ class Guardian:
             judge_key=judge_key,
         )
 
-    async def validate(self, request: ValidateRequest, *, caller: Caller | None = None) -> Verdict:
+    async def validate(
+        self, request: ValidateRequest, *, caller: Caller | None = None, quoted: Quoted | None = None
+    ) -> Verdict:
         """The verdict on `request`, within the budget, off the event loop, and written down when this returns. Never
-        raises: what fails is REJECTED. `caller` is who asks; None: the daemon itself."""
+        raises: what fails is REJECTED. `caller` is who asks; None: the daemon itself. `quoted`: what the content is
+        made of, beside words of our own. The classifier reads these by themselves first, and the whole, as of any other
+        content, where that leaves a doubt; the rules always read the whole."""
         started = perf_counter()
         deadline = started + self._settings.budget_ms / 1000
         turn = Turn()
         try:
             work = asyncio.get_running_loop().run_in_executor(
-                self._pool, self._answer, request, caller, started, deadline, turn
+                self._pool, partial(self._answer, request, caller, started, deadline, turn, quoted or {})
             )
             try:
                 await asyncio.wait({work}, timeout=max(0.0, deadline - perf_counter()))
@@ -241,13 +248,21 @@ class Guardian:
         """What all detectors find in `action`, undecided. Raises what a verdict would hide."""
         return self._matches(self._subject(action, perf_counter() + budget_s))
 
-    def _subject(self, action: GuardianAction, deadline: float) -> Subject:
+    def read(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(texts, columns): the classifier's logits, for `quoted`. Raises BrokenWeights."""
+        return self._shelf.take().read(texts)
+
+    def weights(self) -> str:
+        """Names those of the classifier; empty where it cannot be used."""
+        return self._shelf.weights()
+
+    def _subject(self, action: GuardianAction, deadline: float, quoted: Quoted = MappingProxyType({})) -> Subject:
         def check() -> None:
             if perf_counter() > deadline:
                 raise OverBudget
 
         check()
-        return Subject(action.type, unfold(action.content), check, action.intent)
+        return Subject(action.type, unfold(action.content), check, action.intent, quoted)
 
     def _matches(self, subject: Subject) -> list[Match]:
         """What all detectors find, in order of place. Raises OverBudget when the time is up."""
@@ -265,6 +280,7 @@ class Guardian:
         level: EthicsLevel | None = None,
         rules_only: bool = False,
         second: SecondJudge | None = None,
+        quoted: Quoted = MappingProxyType({}),
     ) -> Verdict:
         started = perf_counter()
         level = level or stricter(self._settings.ethics_level, request.ethics_level)
@@ -284,7 +300,7 @@ class Guardian:
             )
 
         try:
-            subject = self._subject(request.action, deadline)
+            subject = self._subject(request.action, deadline, quoted)
             profile = request.profile or self._settings.profile
             thresholds = self._profiles[profile]
             assessment = Assessment() if rules_only else self._assess(subject, thresholds)
@@ -350,10 +366,16 @@ class Guardian:
         )
 
     def _answer(
-        self, request: ValidateRequest, caller: Caller | None, started: float, deadline: float, turn: Turn
+        self,
+        request: ValidateRequest,
+        caller: Caller | None,
+        started: float,
+        deadline: float,
+        turn: Turn,
+        quoted: Quoted = MappingProxyType({}),
     ) -> Verdict:
         """The verdict, written down unless the request was answered meanwhile."""
-        verdict = self._judge(request, deadline, second=self._second)
+        verdict = self._judge(request, deadline, second=self._second, quoted=quoted)
         if self._keeper is not None:
             verdict = self._keeper.weigh(request, verdict, caller)
         return self._kept(request, verdict, caller, started) if turn.take() else verdict

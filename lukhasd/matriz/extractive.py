@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,11 +66,18 @@ def source_of(memory: Memory) -> str | None:
 
 
 def quote(
-    query: str, focus: Sequence[Focused], *, embedder: Embedder | None, analyser: Analyser, limit: int
+    query: str,
+    focus: Sequence[Focused],
+    *,
+    embedder: Embedder | None,
+    analyser: Analyser,
+    limit: int,
+    known: Callable[[str], Vector | None] = lambda text: None,
 ) -> list[Quote]:
     """At most `limit` quotations, one a memory, best first, no two saying the same.
 
-    Without an embedder the words alone decide where a cosine is not known already.
+    Without an embedder the words alone decide where a cosine is not known already. `known`: a sentence's vector that
+    was computed before.
     """
     terms = analyser.query_terms(query)
     asked = " ".join(analyser.words(query))
@@ -78,7 +85,7 @@ def quote(
     rows = [row for one in focus for row in _rows(one, terms, analyser, attention=one.weight / most)]
     rows.sort(key=lambda row: -(row.attention + row.coverage))
     unknown = [row.text for row in rows if row.cosine is None][:EMBEDDED_LIMIT]
-    cosines = dict(zip(unknown, _cosines(query, unknown, embedder), strict=False))
+    cosines = dict(zip(unknown, _cosines(query, unknown, embedder, known), strict=False))
     quotes: list[Quote] = []
     for row in rows:
         cosine = cosines.get(row.text) if row.cosine is None else row.cosine
@@ -86,7 +93,7 @@ def quote(
         asks = row.text.endswith("?") or asked in " ".join(analyser.words(row.text))
         own *= QUESTION_PENALTY if asks else 1.0
         score = OWN_SHARE * own + (1 - OWN_SHARE) * row.attention
-        quotes.append(Quote(row.memory, _shorten(row.text), score, cosine, row.coverage, row.matched))
+        quotes.append(Quote(row.memory, shorten(row.text), score, cosine, row.coverage, row.matched))
     return _distinct(sorted(quotes, key=lambda one: -one.score), analyser, limit)
 
 
@@ -108,9 +115,9 @@ def _rows(one: Focused, terms: Sequence[str], analyser: Analyser, *, attention: 
     data = " ".join(memory.content.data.split())
     source = set(analyser.terms(source_of(memory) or ""))
     around = set(analyser.terms(data))
-    whole = len(data) <= WHOLE_CHARS and not sentences.FENCE.search(memory.content.data)
+    texts, whole = quotable(memory.content.data)
     rows = []
-    for text in [data] if whole else sentences.split(memory.content.data):
+    for text in texts:
         words = set(analyser.terms(text)) | source
         matched = tuple(term for term in terms if term in words)
         nearby = sum(term in around for term in terms if term not in words)
@@ -120,11 +127,24 @@ def _rows(one: Focused, terms: Sequence[str], analyser: Analyser, *, attention: 
     return rows
 
 
-def _cosines(query: str, texts: Sequence[str], embedder: Embedder | None) -> list[float]:
+def quotable(data: str) -> tuple[list[str], bool]:
+    """What of a memory's text may be quoted, and whether that is the whole of it."""
+    text = " ".join(data.split())
+    if len(text) <= WHOLE_CHARS and not sentences.FENCE.search(data):
+        return [text], True
+    return sentences.split(data), False
+
+
+def _cosines(
+    query: str, texts: Sequence[str], embedder: Embedder | None, known: Callable[[str], Vector | None]
+) -> list[float]:
     if embedder is None or not texts:
         return []
-    vectors = embedder.embed([query, *texts])
-    return [float(value) for value in vectors[1:] @ vectors[0]]
+    vectors = {text: vector for text in texts if (vector := known(text)) is not None}
+    new = [text for text in texts if text not in vectors]
+    asked, *rest = embedder.embed([query, *new])
+    vectors.update(zip(new, rest, strict=True))
+    return [float(vectors[text] @ asked) for text in texts]
 
 
 def _distinct(ranked: Sequence[Quote], analyser: Analyser, limit: int) -> list[Quote]:
@@ -150,7 +170,8 @@ def _says_the_same(words: set[str], others: set[str]) -> bool:
     return not figures and len(words & others) >= SAME_QUOTE_OVERLAP * min(len(words), len(others))
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
+    """What is shown of a quotation."""
     if len(text) <= LONGEST_QUOTE_CHARS:
         return text
     return text[:LONGEST_QUOTE_CHARS].rsplit(" ", 1)[0]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from functools import partial
 from time import perf_counter
-from typing import Protocol, TypeVar
 
-from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.feedback import Style
 from lukhas_sdk.contract.matriz import (
     STAGES,
@@ -20,10 +17,9 @@ from lukhas_sdk.contract.matriz import (
     ProcessRequest,
     ProcessResponse,
     StageName,
-    TraceRow,
 )
 from lukhas_sdk.contract.nodes import NodeReport
-from lukhas_sdk.errors import LukhasError, ModuleTimeout, NotFound
+from lukhas_sdk.errors import ModuleTimeout, NotFound
 from lukhas_sdk.settings import MatrizSettings
 from lukhasd.consciousness import AwarenessKeeper
 from lukhasd.consciousness.emotion import Emotion, measure_valence
@@ -37,10 +33,12 @@ from lukhasd.identity.caller import Caller
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.draft import UNCALIBRATED
 from lukhasd.matriz.intent_classifier import IntentClassifier
+from lukhasd.matriz.readings import ReadingStore, quoted
 from lukhasd.matriz.release import Release
 from lukhasd.matriz.stages import action, attention, intent, risk
 from lukhasd.matriz.stages.memory import Recollection, recollect
-from lukhasd.matriz.stages.thought import Draft, Thinker
+from lukhasd.matriz.stages.thought import Thinker
+from lukhasd.matriz.trace import Trace
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.folds import FoldStore, Interaction, new_interaction_id
 from lukhasd.memory.words import Analyser
@@ -51,85 +49,8 @@ from lukhasd.records.feedback import FeedbackStore, in_force
 from lukhasd.records.metrics import Metrics
 
 
-class StageOutput(Protocol):
-    """What every stage gives besides its own."""
-
-    @property
-    def step(self) -> str: ...
-
-    @property
-    def confidence(self) -> float | None: ...
-
-    @property
-    def reasons(self) -> Reasons: ...
-
-
-Output = TypeVar("Output", bound=StageOutput)
-
-
 def unheard(event: ProcessEvent) -> None:
     """What an interaction's events go to where nobody reads them: then no part of a draft is judged beforehand."""
-
-
-@dataclass
-class _Trace:
-    """Collects the rows of one interaction."""
-
-    metrics: Metrics
-    on_event: Callable[[ProcessEvent], None]
-    heard: bool
-    """Whether anybody reads the events."""
-    ask: Callable[[StageName], Coroutine[None, None, list[NodeReport]] | None]
-    """What the registered nodes of a stage say; None where there is none to ask."""
-    adaptation: Adaptation
-    rows: list[TraceRow] = field(default_factory=list)
-
-    async def stage(self, name: StageName, work: Awaitable[Output]) -> Output:
-        """Its row also where it fails: what happened is told before the error is."""
-        started = perf_counter()
-        asked = self.ask(name)
-        asking = asyncio.create_task(asked) if asked is not None else None
-        try:
-            output = await work
-            reports = await asking if asking is not None else []
-        except LukhasError as error:
-            why = f"Stopped: {error.message}"
-            row = TraceRow(name, why, None, (perf_counter() - started) * 1000, reasons={"confidence": error.message})
-            self.rows.append(row)
-            self.on_event(ProcessEvent(type="trace", row=row))
-            error.details.setdefault("stage", name)
-            raise
-        finally:
-            if asking is not None:
-                asking.cancel()
-        duration_ms = (perf_counter() - started) * 1000
-        self.metrics.record(f"stage.{name}", duration_ms)
-        row = TraceRow(
-            stage=name,
-            step=output.step,
-            confidence=output.confidence,
-            processing_time_ms=duration_ms,
-            ethics_score=output.ethics_score if isinstance(output, risk.Judgement) else None,
-            auth_tier=output.tier.label if isinstance(output, intent.Permission) else None,
-            statements=list(output.statements) if isinstance(output, Draft) else [],
-            candidates=list(output.candidates) if isinstance(output, Draft) else [],
-            collapse=output.collapse if isinstance(output, Draft) else None,
-            nodes=reports,
-            modulation=[each for each in self.adaptation.made if each.stage == name and each.after != each.before],
-            reasons=output.reasons,
-        )
-        self.rows.append(row)
-        self.on_event(ProcessEvent(type="trace", row=row))
-        return output
-
-    def utilized(self, source: str, depth: int) -> list[str]:
-        """The nodes that did the work: built-in ones by stage, each followed by the registered ones that answered."""
-        built_in = built_in_nodes(source, depth)
-        return [
-            name
-            for row in self.rows
-            for name in (*built_in[row.stage], *(one.node_id for one in row.nodes if one.status == "ok"))
-        ]
 
 
 class Pipeline:
@@ -149,6 +70,7 @@ class Pipeline:
         nodes: NodeRegistry,
         feedback: FeedbackStore,
         bio: Bio,
+        readings: ReadingStore,
         emotion: Emotion | None = None,
         settings: MatrizSettings,
     ) -> None:
@@ -163,6 +85,7 @@ class Pipeline:
         self._nodes = nodes
         self._feedback = feedback
         self._bio = bio
+        self.readings = readings
         self._emotion = emotion
         self.told: Callable[[str, str | None, ProcessResponse], None] = lambda owner, session_id, response: None
         """Given the caller's identity, the session and each answer."""
@@ -190,7 +113,7 @@ class Pipeline:
             request, style = in_force(request, standing.style)
             with self._bio.adapting(caller.identity_id, request, standing.trust) as adaptation:
                 asking = partial(self._ask, caller, request.input, adaptation)
-                trace = _Trace(self._metrics, watch, on_event is not unheard, asking, adaptation)
+                trace = Trace(self._metrics, watch, on_event is not unheard, asking, adaptation)
                 response = await self._process(caller, request, style, trace, interaction_id or new_interaction_id())
             self._bio.took(response)
             answered(response)
@@ -198,7 +121,7 @@ class Pipeline:
         return response
 
     async def _process(
-        self, caller: Caller, request: ProcessRequest, style: Style, trace: _Trace, interaction_id: str
+        self, caller: Caller, request: ProcessRequest, style: Style, trace: Trace, interaction_id: str
     ) -> ProcessResponse:
         started, adaptation = perf_counter(), trace.adaptation
         pillars = await self._pillars(request.constellation_config)
@@ -218,19 +141,24 @@ class Pipeline:
                     adapt=partial(self._bio.depth, adaptation, options.memory_depth),
                 ),
             )
-            focus = await trace.stage("attention", self.attend(caller, request, recollection, adaptation))
+            focus, readings = await asyncio.gather(
+                trace.stage("attention", self.attend(caller, request, recollection, adaptation)),
+                self.readings.find(caller.identity_id, [one.memory.memory_id for one in recollection.candidates]),
+            )
             about_input = await judging
             self._bio.judged(adaptation, about_input.safety_score)
         finally:
             judging.cancel()
         risk.stop(about_input, request)  # before any of it can reach a model
         release = Release(partial(self._passes, request), trace.on_event) if trace.heard else None
-        draft = await trace.stage(
-            "thought",
-            self._thinker.think(caller, request, recollection, focus, previous, release=release, adaptation=adaptation),
+        think = partial(self._thinker.think, release=release, adaptation=adaptation, readings=readings)
+        draft, valence = await asyncio.gather(
+            trace.stage("thought", think(caller, request, recollection, focus, previous)), self.valence(request.input)
         )
+        quotes = quoted(draft, readings)
         judgement = await trace.stage(
-            "risk", risk.judge(caller, request, draft.text, guardian=self._guardian, about_input=about_input)
+            "risk",
+            risk.judge(caller, request, draft.text, guardian=self._guardian, about_input=about_input, quoted=quotes),
         )
         self._bio.judged(adaptation, None if judgement.risk is None else 1 - judgement.risk)
         if release is not None:
@@ -238,7 +166,6 @@ class Pipeline:
         permission = await trace.stage(
             "intent", asyncio.to_thread(intent.verify, caller, request, draft, self._classifier)
         )
-        valence = await self.valence(request.input)
         outcome = await trace.stage(
             "action",
             action.act(
@@ -391,15 +318,3 @@ class Pipeline:
                     details={"field": f"$.constellation_config.{name}_pillar"},
                 )
         return {name: state.active for name, state in states.items()}
-
-
-def built_in_nodes(source: str, depth: int) -> dict[StageName, list[str]]:
-    """The built-in processors that do each stage's work."""
-    return {
-        "memory": (["hybrid_search"] if depth else []) + (["link_hops"] if depth > 1 else []),
-        "attention": ["mmr_attention"],
-        "thought": ["language_model_draft" if source == "model" else "extractive_draft"],
-        "risk": ["guardian_rules"],
-        "intent": ["intent_classifier"],
-        "action": ["fold_writer"],
-    }

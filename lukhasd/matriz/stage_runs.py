@@ -21,11 +21,13 @@ from lukhasd.constellation.stars import Stars
 from lukhasd.glyph.languages import Lexicon
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
-from lukhasd.matriz.pipeline import Pipeline, StageOutput, built_in_nodes
+from lukhasd.matriz.pipeline import Pipeline
+from lukhasd.matriz.readings import quoted
 from lukhasd.matriz.stage_memory import Kept, StageMemory, attended, found, rebuilt_focus, rebuilt_recollection
 from lukhasd.matriz.stages import action, intent, risk
 from lukhasd.matriz.stages.attention import FOCUS_SHARE
 from lukhasd.matriz.stages.memory import recollect
+from lukhasd.matriz.trace import StageOutput, built_in_nodes
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.folds import FoldStore, new_interaction_id
 from lukhasd.records.metrics import Metrics
@@ -183,7 +185,14 @@ class StageRuns:
         else:
             draft = await thinker.think(call.caller, call.request, recollection, focus, previous)
         # A draft that the pipeline would stop is shown no more here than there.
-        await risk.judge(call.caller, call.request, draft.text, guardian=self._guardian, about_input=about_input)
+        await risk.judge(
+            call.caller,
+            call.request,
+            draft.text,
+            guardian=self._guardian,
+            about_input=about_input,
+            quoted=quoted(draft, {}),
+        )
         glyphs = None
         if call.config.thought.glyph_processing:
             glyphs = (await asyncio.to_thread(self._lexicon().encode, draft.text, None)).symbols
@@ -200,7 +209,11 @@ class StageRuns:
             raise _lacking("thought", "a draft to judge: at least {text}")
         stopped: str | None = None
         try:
-            judgement = await risk.judge(call.caller, call.request, section.text, guardian=self._guardian)
+            draft = call.kept.draft
+            quotes = quoted(draft, {}) if draft is not None and draft.text == section.text else None
+            judgement = await risk.judge(
+                call.caller, call.request, section.text, guardian=self._guardian, quoted=quotes
+            )
         except GuardianRejection as rejection:
             judgement, stopped = _rejected(rejection), rejection.message
         frameworks, reasons = _frameworks(call.config.risk, judgement, stopped)
@@ -235,7 +248,9 @@ class StageRuns:
         if draft is None:
             raise _lacking("thought", "the thought stage's draft, as it stands and with its run_id")
         started = perf_counter()
-        judgement = await risk.judge(call.caller, call.request, draft.text, guardian=self._guardian)
+        judgement = await risk.judge(
+            call.caller, call.request, draft.text, guardian=self._guardian, quoted=quoted(draft, {})
+        )
         wanted, _, _ = await asyncio.to_thread(self._pipeline.classifier.classify, call.request.input)
         previous = await self._pipeline.previous(call.caller, call.request)
         interaction_id = new_interaction_id()

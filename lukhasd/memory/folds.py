@@ -250,6 +250,8 @@ def _known(cursor: Cursor, owner: str, ids: Sequence[str]) -> frozenset[str]:
 
 
 def _fold_of(cursor: Cursor, owner: str, interaction_id: str | None) -> str | None:
+    if interaction_id is None:
+        return None
     found = cursor.execute(
         "SELECT fold_id FROM folds WHERE owner = ? AND interaction_id = ? AND state <> 'quarantined'",
         [owner, interaction_id],

@@ -207,7 +207,7 @@ def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> t
 
 
 def delete(cursor: Cursor, row_id: int, sequence: int) -> None:
-    for table in ("memory_vectors", "memory_access", "memory_versions", "memories"):
+    for table in ("memory_vectors", "memory_readings", "memory_access", "memory_versions", "memories"):
         cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row_id])  # noqa: S608
     cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row_id])
     cursor.execute(

@@ -165,11 +165,13 @@ class MemoryStore:
             index_size_bytes=index_size_bytes,
         )
 
-    async def get_many(self, owner: str, memory_ids: Sequence[str]) -> dict[str, Memory]:
-        """Those that the owner has, in no order. Counts no access."""
-
+    async def get_many(self, owner: str, memory_ids: Sequence[str], *, with_accesses: bool = True) -> dict[str, Memory]:
+        """Those that the owner has, in no order. Counts no access; without `with_accesses`, shows none either."""
         found = await self.core.kept.find_all(owner, memory_ids)
-        accesses = await self.core.database.read(lambda cursor: rows.accesses(cursor, [row.row_id for row in found]))
+        accesses: dict[int, rows.Access] = {}
+        if with_accesses:
+            numbers = [row.row_id for row in found]
+            accesses = await self.core.database.read(lambda cursor: rows.accesses(cursor, numbers))
         return {row.memory_id: rows.memory(row, accesses.get(row.row_id, rows.NEVER)) for row in found}
 
     async def vectors(self, owner: str, memory_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -64,7 +64,8 @@ def rewrite(cursor: Cursor, row: rows.MemoryRow, revision: Revision, *, sequence
             revision.suggested, rows.naive(event_at(revision.context, row.created_at)), version, sequence, row.row_id,
         ],
     )  # fmt: skip
-    cursor.execute("DELETE FROM memory_vectors WHERE row_id = ?", [row.row_id])
+    for table in ("memory_vectors", "memory_readings"):
+        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row.row_id])  # noqa: S608
     return version
 
 

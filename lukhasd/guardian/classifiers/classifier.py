@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from lukhas_sdk.contract.guardian import ActionType
 from lukhasd.guardian.classifiers.claims import cores
 from lukhasd.guardian.classifiers.network import WINDOW_TOKENS, BrokenWeights, Network
 from lukhasd.guardian.classifiers.ngrams import NgramModel
 from lukhasd.guardian.classifiers.windows import windows
 from lukhasd.guardian.findings import Subject
-from lukhasd.guardian.normalise import View
+from lukhasd.guardian.normalise import View, normalise
 
 HARM, TOXICITY, JAILBREAK, INJECTION = "harm", "toxicity", "jailbreak", "injection"
 CONVERSATION = frozenset({"user_input", "response_generation", "message"})
@@ -33,6 +35,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What is asked of each type of action; a type that is not here is judged by rules alone."""
 QUOTED_TOKENS = 110
+UNEXPLAINED = MappingProxyType(dict.fromkeys((HARM, TOXICITY, JAILBREAK, INJECTION), float("inf")))
+SCREENED = 0.5
+"""Where no quotation, read by itself, has this share of what would be looked at, a content in quotations is not read
+whole: a sentence out of its place looks like harm more often than the whole does."""
 MAX_WINDOWS = 16
 """Stretches that the network reads; of more, those that the n-grams find most suspicious."""
 MAX_PIECES = 8
@@ -41,6 +47,8 @@ PIECE = re.compile(r"[^.!?;:\n]+[.!?;:\n]*\s*")
 CLAUSE_WORDS = 5
 
 Floats = NDArray[np.float32]
+Stretch = tuple[View, int, int]
+"""Part of a view, from a character to another."""
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -107,30 +115,36 @@ class Classifier:
     @classmethod
     def load(cls, folder: Traversable | None = None) -> Classifier:
         """Raises BrokenWeights where a file is missing or is not the one that the manifest names."""
-        folder = folder or resources.files("lukhasd.guardian.classifiers") / "weights"
+        folder = folder or packaged()
         manifest = read_manifest(folder)
         tail = read_checked(folder, "tail.onnx", manifest)
         with np.load(io.BytesIO(read_checked(folder, "ngrams.npz", manifest))) as arrays:
             ngrams = NgramModel(arrays["weights"], arrays["scales"], arrays["intercepts"])
         return cls(manifest, Network(tail=tail), ngrams)
 
-    @property
-    def version(self) -> str:
-        return self._manifest.version
-
     def assess(self, subject: Subject, *, explain_from: Mapping[str, float]) -> Assessment:
         """What the subject's views come to. A column's span is looked for from its `explain_from` on."""
         columns = COLUMNS.get(subject.type, ())
         if not columns:
             return Assessment()
-        stretches = self._stretches(subject)
+        quotations = _quotations(_as_seen(subject), subject.quoted)
+        if quotations:
+            assessment = self._assess(subject, columns, [*quotations, *self._encoded(subject)], UNEXPLAINED)
+            if all(one.probability < SCREENED * explain_from[one.column] for one in assessment.scored):
+                return assessment
+        return self._assess(subject, columns, self._stretches(subject), explain_from)
+
+    def _assess(
+        self, subject: Subject, columns: Sequence[str], stretches: list[Stretch], explain_from: Mapping[str, float]
+    ) -> Assessment:
         if not stretches:
             return Assessment()
+        known = {as_read(text): logits for text, logits in subject.quoted.items() if logits is not None}
         whole = len(stretches)
         if subject.type in CONVERSATION:
             stretches += [(view, *part) for view, start, end in stretches for part in cores(view.text, start, end)]
         texts = [view.text[start:end] for view, start, end in stretches]
-        logits, probabilities = self._judge(texts, columns, subject.check)
+        logits, probabilities = self._judge(texts, columns, subject.check, known)
         scored = []
         for number, column in enumerate(columns):
             # Taken by itself, a part of a prompt about a prompt looks like an attack.
@@ -149,18 +163,24 @@ class Classifier:
         """P(column) of each text as it stands, for measurements."""
         return [float(row[0]) for row in self._judge(texts, (column,), lambda: None)[1]]
 
-    def _stretches(self, subject: Subject) -> list[tuple[View, int, int]]:
+    def read(self, texts: Sequence[str]) -> Floats:
+        """(texts, columns): what the network makes of each, for `Subject.quoted`."""
+        rows = [self._network.encode(as_read(text), limit=WINDOW_TOKENS) for text in texts]
+        return self._network.logits(rows)
+
+    def _encoded(self, subject: Subject) -> list[Stretch]:
+        others = [view for view in subject.views.views if view.found_in not in ("plain", "normalised")]
+        return [(view, *span) for view in others for span in windows(view.text, tokens=_window(subject.type))]
+
+    def _stretches(self, subject: Subject) -> list[Stretch]:
         """What to read: the content as a reader sees it, and whatever was encoded in it."""
-        tokens = QUOTED_TOKENS if subject.type in QUOTED else WINDOW_TOKENS
-        folded = [view for view in subject.views.views if view.found_in == "normalised"]
-        views = [folded[0] if folded else subject.views.views[0]]
-        views += [view for view in subject.views.views if view.found_in not in ("plain", "normalised")]
-        found = [(view, *span) for view in views for span in windows(view.text, tokens=tokens)]
+        seen = _as_seen(subject)
+        found = [(seen, *span) for span in windows(seen.text, tokens=_window(subject.type))] + self._encoded(subject)
         if len(found) <= MAX_WINDOWS:
             return found
         columns = [self._manifest.ngram_columns.index(column) for column in COLUMNS[subject.type]]
 
-        def suspicion(stretch: tuple[View, int, int]) -> float:
+        def suspicion(stretch: Stretch) -> float:
             view, start, end = stretch
             return float(self._ngrams.logits(view.text[start:end])[columns].max())
 
@@ -169,10 +189,19 @@ class Classifier:
         subject.check()
         return [found[place] for place in sorted(ends | set(ranked[: MAX_WINDOWS - len(ends)]))]
 
-    def _judge(self, texts: Sequence[str], columns: Sequence[str], check: Callable[[], None]) -> tuple[Floats, Floats]:
-        """The network's logits (texts, all columns), and probabilities (texts, `columns`)."""
-        rows = [self._network.encode(text, limit=WINDOW_TOKENS) for text in texts]
-        logits = self._network.logits(rows, check)
+    def _judge(
+        self,
+        texts: Sequence[str],
+        columns: Sequence[str],
+        check: Callable[[], None],
+        known: Mapping[str, Floats] = MappingProxyType({}),
+    ) -> tuple[Floats, Floats]:
+        """The network's logits (texts, all columns), and probabilities (texts, `columns`). `known`: logits of some of
+        the texts."""
+        new = [text for text in texts if text not in known]
+        rows = [self._network.encode(text, limit=WINDOW_TOKENS) for text in new]
+        found = {**known, **dict(zip(new, self._network.logits(rows, check), strict=True))}
+        logits = np.stack([found[text] for text in texts])
         ngrams = np.stack([self._ngrams.logits(text) for text in texts])
         probabilities = np.empty((len(texts), len(columns)), dtype=np.float32)
         for number, column in enumerate(columns):
@@ -215,6 +244,33 @@ class Classifier:
         return {name: round(float(value), 4) for name, value in zip(self._manifest.duties, broken, strict=True)}
 
 
+def as_read(text: str) -> str:
+    """A text with its disguises taken off, as the network is given it."""
+    view = normalise(text)
+    return view.text if view is not None else text
+
+
+def _window(type: ActionType) -> int:
+    return QUOTED_TOKENS if type in QUOTED else WINDOW_TOKENS
+
+
+def _as_seen(subject: Subject) -> View:
+    """The content as a reader sees it."""
+    plain, *others = subject.views.views
+    return next((view for view in others if view.found_in == "normalised"), plain)
+
+
+def _quotations(view: View, quoted: Iterable[str]) -> list[Stretch]:
+    """Where they stand; none unless all do."""
+    found = []
+    for text in map(as_read, quoted):
+        start = view.text.find(text)
+        if start < 0 or not text:
+            return []
+        found.append((view, start, start + len(text)))
+    return found
+
+
 def pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """At most MAX_PIECES parts of `text[start:end]`: its sentences, or runs of words where it is one sentence."""
     parts = [match.span() for match in PIECE.finditer(text, start, end) if match.group().strip()]
@@ -235,6 +291,10 @@ def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     powers: NDArray[np.float64] = np.exp(values - values.max())
     shares: NDArray[np.float64] = powers / powers.sum()
     return shares
+
+
+def packaged() -> Traversable:
+    return resources.files("lukhasd.guardian.classifiers") / "weights"
 
 
 def read_manifest(folder: Traversable) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from importlib.resources.abc import Traversable
 
-from lukhasd.guardian.classifiers.classifier import Classifier
+from lukhasd.guardian.classifiers.classifier import Classifier, packaged, read_manifest
 from lukhasd.guardian.classifiers.network import BrokenWeights
 
 
@@ -17,6 +17,13 @@ class Shelf:
         self._loading = threading.Lock()
         self._classifier: Classifier | None = None
         self._broken: str | None = None
+
+    def weights(self) -> str:
+        """Names the network's weights without loading them; empty where nothing can be read."""
+        try:
+            return read_manifest(self._folder or packaged()).sha256.get("tail.onnx", "")
+        except BrokenWeights:
+            return ""
 
     def take(self) -> Classifier:
         """Raises BrokenWeights, each time with the same reason, where it cannot be used."""

@@ -62,7 +62,7 @@ class Network:
             place: self._tail.run(None, {"hidden": hidden[None]})[0][0]
             for place, hidden in self._lower.run(rows, check)
         }
-        return np.stack([found[place] for place in range(len(rows))])
+        return np.stack([found[place] for place in range(len(rows))]) if found else np.zeros((0, 0), dtype=np.float32)
 
 
 def open_session(model: bytes, name: str) -> Any:

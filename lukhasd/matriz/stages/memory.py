@@ -69,7 +69,7 @@ async def recollect(
     if 0 < memory.pending_vectors() <= WAITED_FOR:
         await memory.wait_for_vectors(WAIT_S)
     found = await memory.search(owner, SearchRequest(query=query[:10_000], limit=FOUND_LIMIT))
-    memories = await memory.get_many(owner, [hit.memory_id for hit in found.results])
+    memories = await memory.get_many(owner, [hit.memory_id for hit in found.results], with_accesses=False)
     candidates = {
         hit.memory_id: Candidate(memories[hit.memory_id], hit.relevance_score, hit.cosine, 0)
         for hit in memory.core.calibrated(found.results)
@@ -120,7 +120,7 @@ async def _sharing_concepts(seed: Memory, *, owner: str, memory: MemoryStore) ->
     if not concepts:
         return []
     near = await memory.search(owner, SearchRequest(query=" ".join(sorted(concepts))[:10_000], limit=HOP_LIMIT * 2))
-    memories = await memory.get_many(owner, [hit.memory_id for hit in near.results])
+    memories = await memory.get_many(owner, [hit.memory_id for hit in near.results], with_accesses=False)
     sharing = [key for key, other in memories.items() if key != seed.memory_id and concepts & _concepts(other)]
     return sharing[:HOP_LIMIT]
 
@@ -135,7 +135,7 @@ async def _add(
     candidates: dict[str, Candidate], linked: dict[str, float], *, owner: str, hop: int, memory: MemoryStore
 ) -> None:
     new = [memory_id for memory_id in linked if memory_id not in candidates]
-    for memory_id, found in (await memory.get_many(owner, new)).items():
+    for memory_id, found in (await memory.get_many(owner, new, with_accesses=False)).items():
         candidates[memory_id] = Candidate(found, linked[memory_id], None, hop)
 
 

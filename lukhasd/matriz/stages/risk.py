@@ -12,6 +12,7 @@ from lukhas_sdk.contract.guardian import ActionType, Decision, Finding, Guardian
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.guardian import Guardian
+from lukhasd.guardian.findings import Quoted
 from lukhasd.identity.caller import Caller
 from lukhasd.memory.quarantine import held_findings
 
@@ -58,16 +59,27 @@ async def safety_of(text: str, request: ProcessRequest, *, guardian: Guardian) -
 
 
 async def judge(
-    caller: Caller, request: ProcessRequest, draft: str, *, guardian: Guardian, about_input: Verdict | None = None
+    caller: Caller,
+    request: ProcessRequest,
+    draft: str,
+    *,
+    guardian: Guardian,
+    about_input: Verdict | None = None,
+    quoted: Quoted | None = None,
 ) -> Judgement:
     """Raises GuardianRejection where either is REJECTED or REVIEW, or the measured risk is above the threshold.
-    `about_input`: the verdict on the input, where it was given already."""
+    `about_input`: the verdict on the input, where it was given already. `quoted`: what a draft in quotations quotes."""
     actions: list[tuple[ActionType, str]] = [("user_input", request.input), ("response_generation", draft)]
     if request.pipeline_options.action_type == "remember":
         actions.append(("memory_write", request.input))
     left = actions if about_input is None else actions[1:]
     verdicts = await asyncio.gather(
-        *(guardian.validate(_about(kind, text, request), caller=caller) for kind, text in left)
+        *(
+            guardian.validate(
+                _about(kind, text, request), caller=caller, quoted=quoted if kind == "response_generation" else None
+            )
+            for kind, text in left
+        )
     )
     if about_input is not None:
         verdicts = [about_input, *verdicts]

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import ModuleTimeout
@@ -16,6 +18,8 @@ from lukhasd.matriz import extractive, modes, quantum
 from lukhasd.matriz.confidence import Confidence
 from lukhasd.matriz.draft import Draft as Draft
 from lukhasd.matriz.drafting import Drafter
+from lukhasd.matriz.extractive import Vector
+from lukhasd.matriz.readings import Readings, digest
 from lukhasd.matriz.release import Release
 from lukhasd.matriz.stages import risk
 from lukhasd.matriz.stages.attention import Focus
@@ -73,12 +77,13 @@ class Thinker:
         *,
         release: Release | None = None,
         adaptation: Adaptation | None = None,
+        readings: Readings = MappingProxyType({}),
     ) -> Draft:
         """Raises ModuleTimeout where the model fails and the setting says that this is an error. With `release`, what
-        a model writes is given to the caller as it comes."""
+        a model writes is given to the caller as it comes. `readings`: of the memories in focus."""
         model = self.models.current()
         if model is None:
-            return await self.extract(request, recollection, focus)
+            return await self.extract(request, recollection, focus, readings)
         quoted: Draft | None = None
         try:
             draft = await Drafter(self.guardian, self.embedder, self.analyser).draft(
@@ -93,7 +98,7 @@ class Thinker:
             )
             if draft.confidence:
                 return draft
-            quoted = await self.extract(request, recollection, focus)
+            quoted = await self.extract(request, recollection, focus, readings)
             if quoted.answered:
                 raise ModelError("unusable", "memory answers this, and carries nothing of what the model wrote")
             return draft
@@ -108,16 +113,22 @@ class Thinker:
                     " extractive, then lukhas daemon restart",
                     details={"module": "language_model", "kind": error.kind},
                 ) from error
-            draft = quoted or await self.extract(request, recollection, focus)
+            draft = quoted or await self.extract(request, recollection, focus, readings)
             step = f"{model.name} failed ({error.kind}: {error}); {draft.step[0].lower()}{draft.step[1:]}"
             return replace(draft, step=step, reasons={**draft.reasons, "model": str(error)})
 
-    async def extract(self, request: ProcessRequest, recollection: Recollection, focus: Focus) -> Draft:
+    async def extract(
+        self,
+        request: ProcessRequest,
+        recollection: Recollection,
+        focus: Focus,
+        readings: Readings = MappingProxyType({}),
+    ) -> Draft:
         """A draft in quotations, whether or not a model is configured."""
         limit = QUOTES[request.context.preferences.detail]
         count = request.pipeline_options.candidates
         pool = await asyncio.to_thread(
-            self._quote, recollection.query, focus, limit=limit if count == 1 else len(focus.kept)
+            self._quote, recollection.query, focus, readings, limit=limit if count == 1 else len(focus.kept)
         )
         if not pool:
             text = nothing_answers(recollection, self.analyser)
@@ -170,11 +181,16 @@ class Thinker:
             f"Quoted {count} of memory ({mode})" if answers else f"Judged that memory does not answer; quoted {count}",
         )
 
-    def _quote(self, query: str, focus: Focus, *, limit: int) -> list[extractive.Quote]:
+    def _quote(self, query: str, focus: Focus, readings: Readings, *, limit: int) -> list[extractive.Quote]:
+        def known(text: str) -> Vector | None:
+            reading = readings.get(digest(text))
+            return reading.vector if reading is not None else None
+
+        quote = partial(extractive.quote, query, focus.kept, analyser=self.analyser, limit=limit, known=known)
         try:
-            return extractive.quote(query, focus.kept, embedder=self.embedder, analyser=self.analyser, limit=limit)
+            return quote(embedder=self.embedder)
         except EmbedderError:
-            return extractive.quote(query, focus.kept, embedder=None, analyser=self.analyser, limit=limit)
+            return quote(embedder=None)
 
 
 def nothing_answers(recollection: Recollection, analyser: Analyser) -> str:

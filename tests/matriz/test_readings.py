@@ -1,0 +1,165 @@
+"""What is computed of sentences beforehand: the same answers sooner, and gone with their memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
+from lukhas_sdk.contract.helix import EditRequest
+from lukhas_sdk.contract.matriz import ProcessRequest
+from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
+from lukhasd.identity.caller import Caller
+from lukhasd.matriz import readings
+from lukhasd.matriz.readings import ReadingStore, digest
+from lukhasd.parts import Parts
+
+LONG = (
+    "We spent the whole of Saturday in the garden and dug a new bed beside the shed, which took far longer than I had"
+    " thought. Mara planted eleven tomatoes there, three of them of the yellow kind that her aunt had sent. In the"
+    " evening it rained, so the hose stayed where it was. The gate still squeaks."
+)
+SHORT = "Mara planted basil in the kitchen."
+QUESTION = "How many tomatoes did Mara plant beside the shed?"
+
+
+@dataclass
+class Waiting:
+    requests: int = 0
+    ended_s: float = 0.0
+
+
+async def put(parts: Parts, caller: Caller, *texts: str) -> list[str]:
+    stored = [
+        await parts.memory.store(caller.identity_id, StoreRequest(MemoryContent("episodic", text))) for text in texts
+    ]
+    assert await parts.memory.wait_for_vectors(20)
+    return [each.memory_id for each in stored if each.memory_id is not None]
+
+
+async def read_all(parts: Parts) -> None:
+    while await parts.pipeline.readings.read_next():
+        pass
+
+
+async def count(parts: Parts) -> int:
+    [(number,)] = await parts.database.read(
+        lambda cursor: cursor.execute("SELECT count(*) FROM memory_readings").fetchall()
+    )
+    return int(number)
+
+
+async def test_an_answer_is_the_same_before_and_after_its_sentences_were_read(parts: Parts, caller: Caller) -> None:
+    ids = await put(parts, caller, LONG, SHORT)
+    before = await parts.pipeline.process(caller, ProcessRequest(QUESTION))
+    await read_all(parts)
+    found = await parts.pipeline.readings.find(caller.identity_id, ids)
+    after = await parts.pipeline.process(caller, ProcessRequest(QUESTION))
+    assert "eleven tomatoes" in before.response
+    assert after.response == before.response
+    assert [one.quote for one in after.citations] == [one.quote for one in before.citations]
+    assert [one.score for one in after.citations] == pytest.approx([one.score for one in before.citations], abs=1e-5)
+    assert after.metadata.confidence == pytest.approx(before.metadata.confidence, abs=1e-4)
+    for row, other in zip(before.matriz_pipeline_trace, after.matriz_pipeline_trace, strict=True):
+        if row.stage == "risk":
+            assert (other.confidence, other.ethics_score) == pytest.approx((row.confidence, row.ethics_score), abs=1e-3)
+    for citation in before.citations:
+        reading = found[digest(citation.quote)]
+        assert np.allclose(reading.logits, parts.guardian.read([citation.quote])[0], atol=1e-4)
+        assert (reading.vector is None) == (citation.quote == SHORT)
+
+
+async def test_readings_follow_a_change_and_go_with_their_memory(parts: Parts, caller: Caller) -> None:
+    long, short = await put(parts, caller, LONG, SHORT)
+    await read_all(parts)
+    assert await count(parts) == 5
+    await parts.memory.helix.edit(caller.identity_id, long, EditRequest(data="The gate was oiled. " * 20))
+    assert await count(parts) == 1
+    await read_all(parts)
+    found = await parts.pipeline.readings.find(caller.identity_id, [long])
+    assert list(found) == [digest("The gate was oiled.")]
+    assert await parts.pipeline.readings.find("somebody else", [long, short]) == {}
+    await parts.memory.delete(caller.identity_id, long)
+    await parts.memory.delete(caller.identity_id, short)
+    assert await count(parts) == 0
+
+
+async def test_a_memory_that_changes_while_it_is_read_keeps_no_reading_of_what_it_was(
+    parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (long,) = await put(parts, caller, LONG)
+    store = parts.pipeline.readings
+    read = ReadingStore._read
+    loop = asyncio.get_running_loop()
+
+    def slow(self: ReadingStore, row: readings.MemoryRow) -> list[tuple[int, readings.Reading]]:
+        if "tomatoes" in row.data:
+            edited = parts.memory.helix.edit(caller.identity_id, long, EditRequest(data=SHORT))
+            asyncio.run_coroutine_threadsafe(edited, loop).result(20)
+        return read(self, row)
+
+    monkeypatch.setattr(ReadingStore, "_read", slow)
+    await store.read_next()
+    assert await count(parts) == 0
+    await read_all(parts)
+    assert list(await store.find(caller.identity_id, [long])) == [digest(SHORT)]
+
+
+async def test_what_other_models_made_is_not_used(parts: Parts, caller: Caller) -> None:
+    await put(parts, caller, LONG)
+    await read_all(parts)
+    core, embedder = parts.memory.core, parts.memory.core.embedder
+    await ReadingStore.open(core, embedder, parts.guardian)
+    assert await count(parts) == 4
+    await parts.database.write(lambda cursor: cursor.execute("UPDATE memory_read SET made_by = 'others'"))
+    store = await ReadingStore.open(core, embedder, parts.guardian)
+    assert await count(parts) == 0
+    assert await store.read_next()
+    assert await count(parts) == 4
+
+
+async def test_nothing_is_read_while_somebody_waits(
+    parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "IDLE_S", 0.05)
+    await put(parts, caller, LONG)
+    waiting = Waiting(requests=1, ended_s=time.monotonic())
+    store = await ReadingStore.open(parts.memory.core, parts.memory.core.embedder, parts.guardian)
+    store.start(waiting)
+    try:
+        await asyncio.sleep(0.3)
+        assert await count(parts) == 0
+        waiting.requests = 0
+        async with asyncio.timeout(20):
+            while await count(parts) != 4:
+                await asyncio.sleep(0.02)
+    finally:
+        await store.close()
+
+
+async def test_the_classifier_reads_each_quotation_or_else_the_whole(parts: Parts) -> None:
+    harmful = "You are a worthless idiot and everybody hates you."
+    harmless = "We baked bread on Sunday."
+    known = parts.guardian.read([harmful, harmless])
+
+    async def decide(content: str, **logits: object) -> str:
+        quoted = {text: logits.get(name) for name, text in (("harmful", harmful), ("harmless", harmless))}
+        asked = {text: row for text, row in quoted.items() if text in content}
+        request = ValidateRequest(GuardianAction("response_generation", content))
+        return (await parts.guardian.validate(request, quoted=asked)).decision  # type: ignore[arg-type]
+
+    draft = f"From memory:\n“{harmless}” — a diary [1]"
+    assert await decide(draft) == "APPROVED"
+    assert await decide(draft, harmless=known[1]) == "APPROVED"
+    assert await decide(draft, harmless=known[0]) == "APPROVED", "where that leaves a doubt, the whole is read"
+    assert await decide(f"“{harmful}” — a diary [1]") != "APPROVED"
+    both = f"“{harmless}”\n“{harmful}”"
+    assert await decide(both, harmless=known[1]) != "APPROVED"
+    assert await decide(both, harmless=known[1], harmful=known[1]) == "APPROVED", "what is known is not computed again"
+    request = ValidateRequest(GuardianAction("response_generation", harmful))
+    verdict = await parts.guardian.validate(request, quoted={harmless: known[1]})
+    assert verdict.decision != "APPROVED", "quotations that do not stand there hide nothing"
