@@ -40,7 +40,8 @@ class Account:
         if self.operation is PROCESS and call.parts.models.current() is not None:
             self.name = WITH_MODEL
         try:
-            return await handler(call)
+            with call.service.in_work.of(call.who):
+                return await handler(call)
         except Exception as error:
             self.streamed_status = error.status if isinstance(error, LukhasError) else 500
             raise

@@ -11,6 +11,7 @@ from lukhas_sdk._version import __version__
 from lukhas_sdk.contract.base import PROTOCOL_VERSION
 from lukhasd.api.admission import Admission
 from lukhasd.api.history import Histories
+from lukhasd.api.in_work import InWork
 from lukhasd.identity import Caller
 from lukhasd.parts import Parts
 
@@ -32,6 +33,7 @@ class Service:
 
     admission: Admission
     histories: Histories
+    in_work: InWork = field(default_factory=InWork)
     phase: Literal["ready", "stopping"] = "ready"
     started_s: float = field(default_factory=time.monotonic)
     cpu_at_start_s: float = field(default_factory=time.process_time)

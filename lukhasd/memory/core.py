@@ -281,6 +281,11 @@ class Core:
         task.add_done_callback(self._unfinished.discard)
         return await asyncio.shield(task)
 
+    async def settle(self) -> None:
+        """What `finish` has begun so far is done, or has failed."""
+        if self._unfinished:
+            await asyncio.wait([*self._unfinished])
+
     async def commit_text(self) -> None:
         """Brings the text index on disk to the newest change."""
         await upkeep.replay(self.database, self.ranker.text, self._executor)

@@ -151,7 +151,9 @@ class Forgetting:
         return receipt
 
     async def forget_owner(self, owner: str) -> int:
-        """Erases everything that belongs to them, also from the files; gives how many memories that were."""
+        """Erases everything that belongs to them, also from the files; gives how many memories that were. Nobody works
+        for them any more: what was begun before is waited for."""
+        await self._core.settle()
         return await self._core.finish(self._forget_owner(owner))
 
     async def _forget_owner(self, owner: str) -> int:

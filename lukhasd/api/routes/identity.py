@@ -61,6 +61,8 @@ async def remove(
             details={"memories": kept},
         )
     await parts.identity.shut_out(person)
+    await call.service.in_work.end(person.identity_id)
+    parts.audit.leave_out(person.identity_id)
     await parts.jobs.halt(person.identity_id)
     await parts.nodes.remove_all(person.identity_id)
     await parts.webhooks.remove_all(person.identity_id)
