@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -29,6 +29,9 @@ TOLD_FROM = 0.05
 TICK_S = 5.0
 """How often idle time is looked at, until the level is too low to change by that much."""
 STARS_KEPT_S = 30.0
+FIRST_LOOK_S = 5.0
+"""At most so long after the start the stars are tried for the first time: that takes most of a second of a processor,
+which whoever came with the start needs more."""
 SHIFTS: dict[StageName, str] = {
     "memory": "memory_recall",
     "attention": "focus_selection",
@@ -232,7 +235,17 @@ class AwarenessKeeper:
             self._seen = (self._clock(), await self._stars.list())
         return self._seen[1]
 
+    async def _until_quiet(self) -> None:
+        """What was worked on first is done, or nothing came for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_S):
+                await self._stirred.wait()
+                while any(mind.works for mind in self._minds.values()):
+                    self._stirred.clear()
+                    await self._stirred.wait()
+
     async def _keep(self) -> None:
+        await self._until_quiet()
         while True:
             self._stirred.clear()
             stars = await self._constellation()

@@ -78,6 +78,27 @@ async def test_the_level_follows_the_formula() -> None:
     assert len(seen) == 2
 
 
+async def test_the_stars_are_first_tried_when_what_came_with_the_start_is_done() -> None:
+    tried = asyncio.Event()
+
+    async def memory() -> str | None:
+        tried.set()
+        return None
+
+    own = keeper(Bus(), Clock(), memory=memory)
+    own.start()
+    try:
+        with own.processing("me", lambda event: None) as (watch, _):
+            watch(ended("memory", None))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not tried.is_set()
+        async with asyncio.timeout(2):
+            await tried.wait()
+    finally:
+        await own.close()
+
+
 async def test_nobody_sees_anothers_work() -> None:
     clock = Clock()
     own = keeper(Bus(), clock)
