@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -154,6 +155,7 @@ class Guardian:
         raises: what fails is REJECTED. `caller` is who asks; None: the daemon itself. `quoted`: what the content is
         made of, beside words of our own. The classifier reads these by themselves first, and the whole, as of any other
         content, where that leaves a doubt; the rules always read the whole."""
+        await self._loaded(request)
         started = perf_counter()
         deadline = started + self._settings.budget_ms / 1000
         turn = Turn()
@@ -175,6 +177,7 @@ class Guardian:
     async def preview(self, request: ValidateRequest) -> Verdict:
         """The verdict that `validate` would give on a part of what will be validated whole: counted and written down
         nowhere. Within the budget; what fails is REJECTED."""
+        await self._loaded(request)
         deadline = perf_counter() + self._settings.budget_ms / 1000
         try:
             work = asyncio.get_running_loop().run_in_executor(
@@ -190,6 +193,7 @@ class Guardian:
 
     def judge(self, request: ValidateRequest, *, caller: Caller | None = None) -> Verdict:
         """The same, in the caller's thread."""
+        self._load(request)
         started = perf_counter()
         return self._answer(request, caller, started, started + self._settings.budget_ms / 1000, Turn())
 
@@ -339,6 +343,17 @@ class Guardian:
             judge=state,
             reasons=result.reasons | ({"judge": opinion.reason} if opinion.reason else {}),
         )
+
+    async def _loaded(self, request: ValidateRequest) -> None:
+        """The classifier is loaded by the first verdict that asks it, whose time begins after that."""
+        if request.action.type in COLUMNS and not self._shelf.is_settled:
+            with suppress(RuntimeError):  # closing: the verdict says so
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._load, request)
+
+    def _load(self, request: ValidateRequest) -> None:
+        if request.action.type in COLUMNS:
+            with suppress(BrokenWeights):  # the verdict says so
+                self._shelf.take()
 
     def _assess(self, subject: Subject, thresholds: Mapping[str, Thresholds]) -> Assessment:
         if subject.type not in COLUMNS:

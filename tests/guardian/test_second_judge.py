@@ -41,6 +41,8 @@ class Fixed:
     column: str | None = None
     """The one that is given it; None: the type's first."""
 
+    is_settled: bool = True
+
     def take(self) -> Fixed:
         return self
 

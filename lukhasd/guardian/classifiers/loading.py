@@ -25,6 +25,11 @@ class Shelf:
         except BrokenWeights:
             return ""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether `take` answers at once."""
+        return self._classifier is not None or self._broken is not None
+
     def take(self) -> Classifier:
         """Raises BrokenWeights, each time with the same reason, where it cannot be used."""
         with self._loading:
