@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from typing import Any
@@ -36,6 +37,7 @@ def main() -> int:
         settings = load(paths, {key: value for key, value in flags.items() if value is not None})
         # A second thread of numpy's BLAS takes a whole core spinning between one small product and the next.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        gc.disable()  # nothing that a start makes is garbage: looking for it takes a tenth of the start
         from lukhasd.daemon import run
 
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -88,6 +89,8 @@ async def run(paths: Paths, settings: Settings) -> None:
         server = Server(parts)
         await server.start()
         closing.push_async_callback(server.stop)
+        gc.freeze()  # what is there now stays
+        gc.enable()
         logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "tcp_port": server.tcp_port})
         await parts.forgetting.start()
         parts.jobs.start()
