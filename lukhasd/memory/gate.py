@@ -63,7 +63,6 @@ class Gate:
         self._enabled = enabled
         self._contradictions = contradictions
         self._tell = tell
-        self._judge = junk.load()
         self._lookup = duplicates.Lookup(core.ranker.text)
         self._taken: dict[str, asyncio.Future[None]] = {}
         self.answers = Answers(core)
@@ -145,7 +144,7 @@ class Gate:
     def _ask(self, prepared: item.Item, answers: Sequence[junk.Words], *, force: bool) -> Asked:
         if not self._enabled:
             return Asked(duplicates.draft(prepared), force, None, ())
-        found = self._judge.judge(prepared.data, answers_a_question=prepared.query is not None)
+        found = junk.load().judge(prepared.data, answers_a_question=prepared.query is not None)
         if found is None and junk.is_fed_back(prepared.data, answers):
             found = junk.Junk("fed back", junk.FED_BACK)
         near = self._lookup.candidates(prepared.owner, prepared.data) if found is None or force else ()

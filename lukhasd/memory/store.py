@@ -26,7 +26,7 @@ from lukhas_sdk.contract.memory import (
 from lukhas_sdk.errors import ValidationError
 from lukhasd.database import Database
 from lukhasd.database.connection import Cursor
-from lukhasd.memory import answerable, contradictions, junk, quotations, rows
+from lukhasd.memory import answerable, contradictions, quotations, rows
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.contradictions import Contradictions
 from lukhasd.memory.core import Change, Changed, Core, Numbers, found_in, not_found
@@ -78,7 +78,6 @@ class MemoryStore:
         `gate` False: everything is kept as it comes. `drifted` is told of every change of a memory.
         `serving` as in `Core.open`."""
         core = await Core.open(database=database, folder=folder, embedder=embedder, metrics=metrics, serving=serving)
-        await core.run(junk.load)
         judges = await core.run(answerable.load), await core.run(contradictions.load)
         store = cls(core, *judges, gate=gate, drifted=drifted)
         store.helix.start()
