@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from lukhas_sdk._version import __version__
 from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest, Verdict
@@ -42,6 +43,7 @@ from lukhasd.guardian.policy_bench import PolicyBench
 from lukhasd.guardian.second_judge import read_judge_key
 from lukhasd.identity import Identity
 from lukhasd.jobs import Jobs
+from lukhasd.later import Later
 from lukhasd.matriz import self_test
 from lukhasd.matriz.batch import Batches
 from lukhasd.matriz.confidence import Confidence
@@ -59,10 +61,6 @@ from lukhasd.memory.truth import Truth
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.embedder import MiniLmEmbedder
 from lukhasd.parts import Parts
-from lukhasd.reasoning.analysis import Analyzer
-from lukhasd.reasoning.computing import Workshop
-from lukhasd.reasoning.formulas import Formulas
-from lukhasd.reasoning.units import Units
 from lukhasd.records import log
 from lukhasd.records.audit import Audit
 from lukhasd.records.feedback import FeedbackStore
@@ -70,6 +68,9 @@ from lukhasd.records.incidents import Incidents
 from lukhasd.records.metrics import Metrics
 from lukhasd.records.performance_keeper import PerformanceKeeper
 from lukhasd.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from lukhasd.reasoning.analysis import Analyzer
 
 logger = logging.getLogger("lukhasd")
 
@@ -234,8 +235,6 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     reflector = Reflector(memory, emotion, awareness=awareness, bus=bus, metrics=metrics)
     jobs = Jobs(database, settings.jobs, per_minute=per_minute, standing=identity.standing, told=reporter.job_changed)
     closing.push_async_callback(jobs.close)
-    workshop = Workshop(await asyncio.to_thread(Formulas.load), Units())
-    analyzer = Analyzer(memory=memory, guardian=guardian, models=models, workshop=workshop)
     return Parts(
         paths, settings, metrics, database, identity, guardian, memory, models, pipeline, stars, bus, folds, forgetting,
         Carrier(memory.core, paths.data), truth, embedding=embeddings,
@@ -243,9 +242,18 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
         verdict_log=verdict_log, behaviour=behaviour, incidents=incidents, awareness=awareness, jobs=jobs,
         batches=Batches(pipeline, folds, jobs, settings.matriz, per_minute=per_minute), nodes=nodes,
         stages=stages, symbols=symbols, audit=audit, webhooks=webhooks, feedback=feedback, bio=bio,
-        analyzer=analyzer, reflector=reflector, dreams=dreams,
+        analyzer=Later(lambda: analyzer(memory, guardian, models)), reflector=reflector, dreams=dreams,
         consolidator=Consolidator(memory, guardian=guardian, awareness=awareness, jobs=jobs),
     )  # fmt: skip
+
+
+def analyzer(memory: MemoryStore, guardian: Guardian, models: ModelDirectory) -> Analyzer:
+    from lukhasd.reasoning.analysis import Analyzer
+    from lukhasd.reasoning.computing import Workshop
+    from lukhasd.reasoning.formulas import Formulas
+    from lukhasd.reasoning.units import Units
+
+    return Analyzer(memory=memory, guardian=guardian, models=models, workshop=Workshop(Formulas.load(), Units()))
 
 
 def asking(models: ModelDirectory, guardian: Guardian, *, local: bool) -> Asking:

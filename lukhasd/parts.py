@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lukhasd.guardian.policy_bench import PolicyBench
     from lukhasd.identity import Identity
     from lukhasd.jobs import Jobs
+    from lukhasd.later import Later
     from lukhasd.matriz.batch import Batches
     from lukhasd.matriz.pipeline import Pipeline
     from lukhasd.matriz.stage_runs import StageRuns
@@ -76,7 +77,7 @@ class Parts:
     webhooks: Webhooks
     feedback: FeedbackStore
     bio: Bio
-    analyzer: Analyzer
+    analyzer: Later[Analyzer]
     reflector: Reflector
     dreams: Dreams
     consolidator: Consolidator

@@ -32,7 +32,7 @@ NOTES = (
 
 
 async def analyze(parts: Parts, query: str, caller: Caller = OWNER, **options: str) -> AnalyzeResponse:
-    return await parts.analyzer.analyze(caller, AnalyzeRequest(query, **options))  # type: ignore[arg-type]
+    return await (await parts.analyzer.get()).analyze(caller, AnalyzeRequest(query, **options))  # type: ignore[arg-type]
 
 
 async def remember(parts: Parts) -> list[str]:

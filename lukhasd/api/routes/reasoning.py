@@ -11,14 +11,24 @@ from lukhas_sdk.contract import analysis, causal, causal_query
 from lukhas_sdk.contract.base import AnyOperation, NoParams
 from lukhas_sdk.errors import ValidationError
 from lukhasd.api.call import Call, Handler
-from lukhasd.reasoning.causal import infer as infer_cause
 from lukhasd.reasoning.causal_model import Adviser
-from lukhasd.reasoning.causal_query import answer
+
+
+def _infer(request: causal.CausalRequest) -> causal.CausalResponse:
+    from lukhasd.reasoning.causal import infer  # when it is asked for: a start does without it
+
+    return infer(request)
+
+
+def _answer(request: causal_query.CausalQueryRequest) -> causal_query.CausalQueryResponse:
+    from lukhasd.reasoning.causal_query import answer
+
+    return answer(request)
 
 
 async def infer(call: Call[NoParams, causal.CausalRequest]) -> causal.CausalResponse:
     with call.parts.jobs.interactive():
-        found = await asyncio.to_thread(infer_cause, call.body)
+        found = await asyncio.to_thread(_infer, call.body)
         if not call.body.name_unobserved:
             return found
         adviser = _adviser(call)
@@ -31,7 +41,7 @@ async def infer(call: Call[NoParams, causal.CausalRequest]) -> causal.CausalResp
 async def query(call: Call[NoParams, causal_query.CausalQueryRequest]) -> causal_query.CausalQueryResponse:
     with call.parts.jobs.interactive():
         if call.body.question is None:
-            return await asyncio.to_thread(answer, call.body)
+            return await asyncio.to_thread(_answer, call.body)
         if call.body != causal_query.CausalQueryRequest(question=call.body.question):
             raise ValidationError(
                 "a question goes without the other fields", field="$.question", hint="leave it out, or the others"
@@ -43,11 +53,11 @@ async def query(call: Call[NoParams, causal_query.CausalQueryRequest]) -> causal
                 hint="lukhas model use, or give edges, tables, do and outcome",
             )  # fmt: skip
         asked = await adviser.structure(call.caller, call.body.question)
-        return msgspec.structs.replace(await asyncio.to_thread(answer, asked), asked=asked)
+        return msgspec.structs.replace(await asyncio.to_thread(_answer, asked), asked=asked)
 
 
 async def analyze(call: Call[NoParams, analysis.AnalyzeRequest]) -> analysis.AnalyzeResponse:
-    return await call.parts.analyzer.analyze(call.caller, call.body)
+    return await (await call.parts.analyzer.get()).analyze(call.caller, call.body)
 
 
 def _adviser(call: Call[NoParams, Any]) -> Adviser | None:
