@@ -102,5 +102,5 @@ def _read(cursor: Cursor, rows: Rows, embedder: str, dimensions: int) -> Iterato
 
 
 def _plain(column: NDArray[np.generic], kind: type[Number]) -> NDArray[Number]:
-    """DuckDB gives masked arrays; these columns are never NULL."""
-    return np.ascontiguousarray(np.ma.getdata(column), dtype=kind)
+    """DuckDB may give masked arrays; these columns are never NULL."""
+    return np.ascontiguousarray(column, dtype=kind)

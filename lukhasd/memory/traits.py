@@ -205,9 +205,9 @@ def read_traits(cursor: Cursor, *, after: int) -> TraitColumns:
         owners=found["owner"].tolist(),
         speakers=found["speaker"].tolist(),
         sessions=found["session"].tolist(),
-        row_id=np.ma.getdata(found["row_id"]).astype(np.int64),
-        event_us=np.ma.getdata(found["event_us"]).astype(np.int64),
-        chars=np.ma.getdata(found["chars"]).astype(np.int32),
+        row_id=np.asarray(found["row_id"], dtype=np.int64),
+        event_us=np.asarray(found["event_us"], dtype=np.int64),
+        chars=np.asarray(found["chars"], dtype=np.int32),
         sources=found["source"].tolist(),
     )
 
