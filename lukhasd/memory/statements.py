@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 ValueKind = Literal["number", "date", "name", "word"]
@@ -137,11 +138,12 @@ def _pattern(said: str) -> re.Pattern[str]:
     return re.compile(f"^{said}{_END}", re.IGNORECASE)
 
 
-_PATTERNS = tuple(
-    (attribute, _pattern(said))
-    for attribute, _, said in (line.partition(": ") for line in _SENTENCES.split("\n"))
-    if said
-)
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    lines = (line.partition(": ") for line in _SENTENCES.split("\n"))
+    return tuple((attribute, _pattern(said)) for attribute, _, said in lines if said)
+
+
 _ROLE = re.compile(
     r"^(?P<value>[A-Z][\w.'-]*(?: [A-Z][\w.'-]*){0,3}) is (?:now )?the (?P<about>[^,]{1,60}?)(?=[,.!]|$)"
 )
@@ -226,7 +228,7 @@ def _clauses(sentence: str) -> list[str]:
 
 def _read_clause(clause: str, speaker: str | None) -> list[Statement]:
     found = []
-    for attribute, pattern in _PATTERNS:
+    for attribute, pattern in _patterns():
         if match := pattern.match(clause):
             what = " ".join(sorted(fold(match.groupdict().get("what") or "")))
             found.append((f"{attribute} {what}".strip(), match["about"], match["value"]))

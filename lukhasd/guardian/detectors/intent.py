@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from lukhasd.guardian.findings import Match, Subject
@@ -24,15 +25,33 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Capability:
-    """`told`: an instruction to use it. `said`: its verbs, which will do in a sentence that speaks to a program.
-    `asked`: words of an intent that ask for it or reckon with it. `done`: a call or command that uses it, where one is
-    certain enough."""
+    """Its patterns are compiled when they are first looked for: few actions say what was asked for."""
 
     name: str
-    told: re.Pattern[str]
-    said: re.Pattern[str]
-    asked: re.Pattern[str]
-    done: re.Pattern[str] | None = None
+    verbs: str
+    ordered: str
+    wanted: str
+    used: str | None = None
+
+    @cached_property
+    def told(self) -> re.Pattern[str]:
+        """An instruction to use it."""
+        return compiled(OPENING + self.ordered)
+
+    @cached_property
+    def said(self) -> re.Pattern[str]:
+        """Its verbs, which will do in a sentence that speaks to a program."""
+        return compiled(rf"\b(?:{self.verbs})(?:s|es|ing)?\b")
+
+    @cached_property
+    def asked(self) -> re.Pattern[str]:
+        """Words of an intent that ask for it or reckon with it."""
+        return compiled(self.wanted)
+
+    @cached_property
+    def done(self) -> re.Pattern[str] | None:
+        """A call or command that uses it, where one is certain enough."""
+        return compiled(self.used) if self.used else None
 
 
 # What comes before a verb that makes it an instruction: the beginning of a sentence or clause, or who must do it.
@@ -44,18 +63,8 @@ OBJECT = r"(?:[\w'’/~.@-]{1,40}[\s,]{1,2}){0,6}?"
 ADDRESS = r"(?:https?://|[\w.+-]{1,40}@[\w-]{1,40}\.|\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[\w-]{2,30}\.example\b)"
 
 
-def capability(name: str, verbs: str, told: str, asked: str, done: str | None = None) -> Capability:
-    return Capability(
-        name,
-        compiled(OPENING + told),
-        compiled(rf"\b(?:{verbs})(?:s|es|ing)?\b"),
-        compiled(asked),
-        compiled(done) if done else None,
-    )
-
-
 CAPABILITIES = (
-    capability(
+    Capability(
         "send",
         r"send|forward|e-?mail|dm|upload|submit|fax|paste|attach|add \S{1,40} in bcc",
         rf"(?:send|forward|e-?mail|mail|dm|text|transmit|upload|submit|bcc|pass)\b(?! nothing|"
@@ -67,7 +76,7 @@ CAPABILITIES = (
         r"--data-binary|-d)\b.{0,20}@|\b(?:scp|rsync)\b.{0,200}\s[\w.-]{1,60}@?[\w.-]{1,60}:|\|\s{0,3}(?:mail|"
         r"sendmail)\b",
     ),
-    capability(
+    Capability(
         "delete",
         r"delete|erase|wipe|purge|truncate|drop the|block",
         rf"(?:delete|erase|wipe|purge|remove|empty)\s{OBJECT}(?:mails?|e-?mails?|messages?|files?|folders?|logs?|"
@@ -77,7 +86,7 @@ CAPABILITIES = (
         r"\b(?:delete|remove|purge|erase)_(?:all|files?|mails?|e?mails?|messages?|accounts?|events?|users?|"
         r"records?)\b",
     ),
-    capability(
+    Capability(
         "pay",
         r"pay|transfer|wire|buy|purchase|refund|donate|reserve|book|check ?out|raise|take three|take \d+|credit",
         rf"(?:pay|transfer|wire|buy|order|purchase|refund|donate|reserve|book|check ?out|raise)\s{OBJECT}(?:\d|"
@@ -87,7 +96,7 @@ CAPABILITIES = (
         r"invoice)\w{0,4}\b",
         r"\b(?:transfer|send|make)_(?:money|funds|payment)\b|\b(?:purchase|pay|checkout|place_order)\w{0,12}\(",
     ),
-    capability(
+    Capability(
         "grant access",
         r"grant|invite|approve|accept|share|sign the|make the repo|give \w+ access|issue me",
         rf"(?:(?:give|grant)\s{OBJECT}(?:access|rights?|permissions?|admin)|share\s{OBJECT}(?:with|folder|"
@@ -100,7 +109,7 @@ CAPABILITIES = (
         r"\b(?:grant|add|invite)_(?:access|permission|role|admin|user|member|collaborator)\w{0,6}\b|"
         r"\bshare_(?:file|folder|document)",
     ),
-    capability(
+    Capability(
         "open",
         r"unlock|disarm|open the (?:\w+ )?(?:doors?|gate|lock|garage)|open port|turn off|switch off",
         rf"(?:(?:unlock|open|disarm|turn off|switch off|set)\s{OBJECT}(?:doors?|locks?|gate|garage|alarm|camera|"
@@ -108,7 +117,7 @@ CAPABILITIES = (
         r"\b(?:unlock|open|door|lock|garage|alarm|gate|camera|let \w+ in)\w{0,3}\b",
         r"\b(?:unlock|open|disarm)_(?:door|lock|garage|gate|alarm)\w{0,6}\b",
     ),
-    capability(
+    Capability(
         "change credentials",
         r"reset|change (?:the|his|her|their|its) (?:password|e-?mail|pin)|turns? two-step|set the password",
         rf"(?:(?:change|reset|set|update|turn off|disable|switch off)\s{OBJECT}(?:passwords?|two[- ]step|"
@@ -118,7 +127,7 @@ CAPABILITIES = (
         r"e-?mail address)\w{0,3}\b",
         r"\b(?:change|reset|set|update)_(?:password|pin|credentials|recovery)\w{0,8}\b|\b(?:passwd|chpasswd)\b",
     ),
-    capability(
+    Capability(
         "run code",
         r"run|execute|install|chmod|update users",
         rf"(?:run|execute|install|download|pip install|curl|wget)\s{OBJECT}(?:`|\$\(|curl|wget|sudo|bash|\bsh\b|"
@@ -127,7 +136,7 @@ CAPABILITIES = (
         r"\b(?:run|execut|install|set ?up|build|deploy|compil|command|script|download|migrat|fix|test|upgrad|"
         r"steps?)\w{0,5}\b",
     ),
-    capability(
+    Capability(
         "post",
         r"post|publish|tweet|push|open a release|sign up|pin",
         rf"(?:post|publish|tweet|push|merge|open a (?:release|pull request))\s{OBJECT}(?:on|to|account|channel|"
@@ -135,13 +144,13 @@ CAPABILITIES = (
         r"\b(?:post|publish|tweet|push|merge|releas|comment|announc|share|pull request)\w{0,4}\b",
         r"\b(?:post|publish|create)_(?:tweet|post|comment|release)\b",
     ),
-    capability(
+    Capability(
         "visit",
         r"visit|fetch|embed|load",
         rf"(?:visit|open|fetch|load|click|go to|embed|call)\s{OBJECT}{ADDRESS}",
         r"\b(?:visit|open|fetch|load|click|go to|embed|link|url|page|site|website|download|browse|api)\w{0,2}\b",
     ),
-    capability(
+    Capability(
         "shape the answer",
         r"leave (?:out|it|this|that|them)|leaves out|recommend|pretend|rate|skip|mention|say that|tell|state|"
         r"report|quote|answer|end with|give the|show me the card",
