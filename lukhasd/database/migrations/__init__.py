@@ -37,7 +37,7 @@ def applied(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def apply(connection: duckdb.DuckDBPyConnection, path: Path, options: Options) -> duckdb.DuckDBPyConnection:
-    """Brings the database to the newest schema, each migration in one transaction.
+    """Brings the database to the newest schema, each migration in one transaction; a new one in a single one.
 
     Returns the connection to go on with: making the copy closes the one given and opens another.
     """
@@ -54,12 +54,13 @@ def apply(connection: duckdb.DuckDBPyConnection, path: Path, options: Options) -
         connection.close()
         _copy(path, todo[0][0])
         connection = duckdb.connect(str(path), config=options)
-    for number, name, sql in todo:
+    for together in [[each] for each in todo] if have else [todo]:
         connection.begin()
         try:
-            connection.execute(sql)
-            now = datetime.now(UTC).replace(tzinfo=None)
-            connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", [number, name, now])
+            for number, name, sql in together:
+                connection.execute(sql)
+                now = datetime.now(UTC).replace(tzinfo=None)
+                connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", [number, name, now])
             connection.commit()
         except duckdb.Error as error:
             connection.rollback()
