@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -42,11 +43,14 @@ class Home:
 
     def stop(self) -> None:
         """Stops the daemon, and ends whatever still runs in this home."""
-        if self.pids():
-            self.run("daemon", "stop", "--timeout", "10")
-        for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for end, within_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 1.0)):
+            left = self.pids()
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, end)
+            deadline_s = monotonic() + within_s
+            while any(_runs(pid) for pid in left) and monotonic() < deadline_s:
+                sleep(0.01)
 
     def pids(self) -> list[int]:
         """Daemons of this home, by the environment and the arguments that the kernel keeps of them."""
@@ -61,10 +65,19 @@ class Home:
         return found
 
 
+def _runs(pid: int) -> bool:
+    """One that ended and that nobody has asked after has no arguments any more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where spawned processes keep their bytecode: compiled once, as in an installation, and not in the source."""
-    return tmp_path_factory.mktemp("bytecode")
+    root = tmp_path_factory.getbasetemp()
+    return (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "bytecode"
 
 
 @pytest.fixture
