@@ -342,8 +342,8 @@ def _chroma(folder: str, vectors: Vectors) -> Search:
     )
 
 
-def measure(daemon: Daemon, count: int, given: argparse.Namespace) -> None:
-    maker = Maker(count)
+def measure(daemon: Daemon, maker: Maker, given: argparse.Namespace) -> None:
+    count = given.memories
     if not daemon.paths.database.exists():
         started = perf_counter()
         fill(daemon, maker, count)
@@ -371,17 +371,17 @@ def main() -> None:
     parser.add_argument("--memories", type=int, default=100_000)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--small", action="store_true", help="5,000 memories, 10 queries, no peers")
+    parser.add_argument("--small", action="store_true", help="2,000 memories, 10 queries, no peers")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-daemon", action="store_true", help="only the vectors' recall, and the peers")
     given = parser.parse_args()
     if given.small:
-        given.memories, given.queries, given.no_peers = 5_000, 10, True
+        given.memories, given.queries, given.no_peers = 2_000, 10, True
+    maker = Maker(given.memories)
     with tempfile.TemporaryDirectory(prefix="lk", dir="/tmp") as folder:
         home = given.home or Path(folder)
         if not given.no_daemon:
-            measure(Daemon(home), given.memories, given)
-    maker = Maker(given.memories)
+            measure(Daemon(home), maker, given)
     vectors = np.concatenate([maker.vectors(min(BATCH, given.memories - at)) for at in range(0, given.memories, BATCH)])
     queries = maker.vectors(min(given.queries, 50))
     recall(vectors, queries)

@@ -76,8 +76,8 @@ def test_a_database_from_the_future_is_refused_and_left_alone(home: Any) -> None
 
 @pytest.mark.timeout(120)
 def test_a_full_disk_loses_nothing_that_was_acknowledged(home: Any) -> None:
-    """No file of the daemon may grow past 3 MB: to it, that is a disk that is full."""
-    small = 3_000_000
+    """No file of the daemon may grow past 1.5 MB: to it, that is a disk that is full."""
+    small = 1_500_000
     process = daemon(home, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (small, small)))
     acknowledged: list[str] = []
     failure: LukhasError | None = None
