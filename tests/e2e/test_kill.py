@@ -1,4 +1,4 @@
-"""Twenty times kill -9 while memories are stored through the daemon: none that was acknowledged is lost."""
+"""Again and again kill -9 while memories are stored through the daemon: none that was acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lukhas_sdk.contract.memory import RECALL, MemoryParams
 from lukhas_sdk.errors import LukhasError, NotFound
 from lukhas_sdk.paths import Paths
 
-ROUNDS = 12
+ROUNDS = 8
 
 
 def paths_of(home) -> Paths:
