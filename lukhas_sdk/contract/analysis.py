@@ -20,7 +20,7 @@ ReasoningType = Literal[
 ]
 Depth = Literal["shallow", "standard", "deep"]
 Status = Literal["answered", "unknown", "needs_model"]
-Tool = Literal["calculator", "algebra", "units", "formulas", "logic", "dates", "memory", "model"]
+Tool = Literal["calculator", "algebra", "units", "formulas", "logic", "dates", "causal", "memory", "model"]
 
 
 class AnalyzeRequest(Request, frozen=True):

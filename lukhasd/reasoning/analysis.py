@@ -29,8 +29,8 @@ from lukhasd.identity.caller import Caller
 from lukhasd.memory import MemoryStore
 from lukhasd.models.directory import ModelDirectory
 from lukhasd.models.language import LanguageModel, ModelError
+from lukhasd.reasoning import causal_notes, timespans
 from lukhasd.reasoning import parts as dividing
-from lukhasd.reasoning import timespans
 from lukhasd.reasoning.computing import Worked, Workshop
 from lukhasd.reasoning.parts import Recollection
 from lukhasd.reasoning.planning import Planner
@@ -42,7 +42,10 @@ KNOWN_FROM = 0.5
 STOPPING = ("REVIEW", "REJECTED")
 NOT_CALIBRATED = "nothing calibrates it: what is computed holds by its formula, what is proved by its premises"
 WANTED: Mapping[QueryType, tuple[tuple[Tool, str], ...]] = {
-    "causal": (("memory", "what was observed, and when"), ("model", "what else could explain it")),
+    "causal": (
+        ("causal", "how strongly, by when the notes mention each"),
+        ("model", "what else could explain it"),
+    ),
     "comparison": (
         ("memory", "what is known of each side"),
         ("model", "the properties to compare, and how each side does"),
@@ -127,6 +130,9 @@ class Analyzer:
             found = await dividing.recollect([part], caller.identity_id, self._memory)
             quotes = [f"({one.event_at:%Y-%m-%d}) {one.quote}" for one in found.parts[0].known]
             return "\n".join([quote for quote in quotes if await self._is_harmless(quote, caller)]) or None
+        if tool == "causal":
+            async with self._places:
+                return await causal_notes.weigh(text, caller.identity_id, self._memory)
         request = AnalyzeRequest(text, RUN_AS.get(tool, "auto"))
         async with self._places:
             worked = await asyncio.to_thread(self._workshop.work, request)

@@ -46,7 +46,8 @@ COUNTS: Mapping[str, str] = {
     "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19", "twenty": "20", "thirty": "30",
     "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
 }  # fmt: skip
-NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)"
+NUMBER = r"(-?(?<!\d)\d[\d,]{0,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?)"
+"""Bounded, and so is a unit: a long line of either is read in a time that grows with its length alone."""
 SHARES: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(rf"what (?:percentage|percent|share) of {NUMBER} is {NUMBER}", re.I), "{1} / {0} * 100"),
     (re.compile(rf"{NUMBER} is what (?:percentage|percent|share) of {NUMBER}", re.I), "{0} / {1} * 100"),
@@ -60,7 +61,7 @@ JOINED: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"\bproduct of ((?:-?[\d.]+(?:, | and |, and )?){2,})", re.I), "*"),
     (re.compile(r"\b(?:average|mean) of ((?:-?[\d.]+(?:, | and |, and )?){2,})", re.I), "mean"),
 )
-UNIT = r"([A-Za-zµμ°Ω][A-Za-zµμ°Ω/^0-9²³* ]*?)"
+UNIT = r"([A-Za-zµμ°Ω][A-Za-zµμ°Ω/^0-9²³* ]{0,60}?)"
 ARTICLE = r"(?:a |an |one )?"
 CONVERSIONS: Sequence[tuple[re.Pattern[str], tuple[int, int, int]]] = tuple(
     (re.compile(pattern, re.IGNORECASE), places)

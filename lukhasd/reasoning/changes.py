@@ -24,7 +24,8 @@ DOWN = (
     "weaker|lower|smaller|lesser|shorter|lighter|slower|thinner|dimmer|cooler|colder|nearer|closer|narrower|shallower"
     "|softer|less"
 )
-NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?:\s*(?:×|\*|x)\s*10\^?[+-]?\d+)?"
+NUMBER = r"(?<!\d)\d[\d,]{0,30}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?(?:\s?(?:×|\*|x)\s?10\^?[+-]?\d{1,3})?"
+"""Bounded, so that a line of digits is read in a time that grows with its length alone."""
 SPOKEN = "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True))
 COUNT = rf"(?:{NUMBER}|\b(?:{SPOKEN})\b)"
 PERCENT = r"\s*(?:%|percent\b|per cent\b)"
@@ -33,7 +34,10 @@ FALLS = (
     r"(?:decreas\w*|reduc\w*|fell|falls?|dropp?\w*|shr[aiu]nk\w*|lower(?:ed|s)|declin\w*|weaken\w*|went down|goes down"
     r"|cut|lost)"
 )
-UNIT = r"(?:[a-zA-Zµμ°Ω%][\w/^*·°]*(?: (?:per|squared|cubed|seconds?|hours?|metres?|meters?)\b)*(?:/[\w^]+)*)?"
+UNIT = (
+    r"(?:[a-zA-Zµμ°Ω%][\w/^*·°]{0,40}(?: (?:per|squared|cubed|seconds?|hours?|metres?|meters?)\b){0,4}"
+    r"(?:/[\w^]{1,20}){0,4})?"
+)
 QUALITY = r"\b(?=(?: (?P<adj>\w+))?)"
 """What follows a comparative, as massive in “more massive”; it is looked at, and not taken."""
 VANISH = (

@@ -72,7 +72,7 @@ class Clauses:
     def _clause(self, text: str, again: bool = False) -> tuple[Literal, str]:
         """And what a next piece without a verb of its own continues: “Anne is”."""
         words = text.split()
-        if len(words) > 14 or NOT_CLAUSE.intersection(word.lower() for word in words):
+        if not 0 < len(words) <= 14 or NOT_CLAUSE.intersection(word.lower() for word in words):
             raise UnreadError
         match = re.match(rf"(.+?) (?:({BE}) (not )?|(can) (not )?)(.+)$", text)
         if match:

@@ -165,6 +165,8 @@ def _general(text: str) -> tuple[str, str] | None:
 def _of_a_kind(text: str) -> tuple[str, str] | None:
     words = text.replace(",", " , ").split()
     low = [word.lower() for word in words]
+    if not words:
+        raise UnreadError
     quantifier = low[0] if low[0] in ("all", "every", "each", "any", "no") else ""
     start = 1 if quantifier else 0
     of_each = quantifier in ("every", "each", "any")

@@ -30,6 +30,7 @@ TOLD: Mapping[Tool, str] = {
     "formulas": "a what-if about a physical quantity, as: what if gravity were 10% stronger",
     "logic": "facts and rules in plain English, then a question, as: All men are mortal. Bob is a man. Is Bob mortal?",
     "dates": "a question about dates, as: how many days between 1 March 2024 and 5 May 2024",
+    "causal": "two things that the owner's notes mention, to be weighed as cause and effect, as: coffee -> headache",
     "memory": "words to look for in the owner's notes",
 }
 """What a plan may use, and what each is given."""

@@ -44,6 +44,10 @@ COUNTS = dict(
 FILLER = re.compile(
     r"\b(?:the|my|our|a|an|date|of|on|in|did|was|is|i|we|happen|today's|it|will|be|there|are|now)\b", re.IGNORECASE
 )
+LONGEST_NAME = 200
+"""Words that name a day are fewer."""
+LONGEST_TOLD = 20_000
+MOST_SPLITS = 8
 SAME_DAY = re.compile(r"^\W*(?:now|today|this moment)\W*$", re.IGNORECASE)
 
 
@@ -96,6 +100,8 @@ def read(query: str) -> Question | None:
 
 def in_words(name: str, now: datetime) -> Dated | None:
     """The days that the words themselves name."""
+    if len(name) > LONGEST_NAME:
+        return None
     if SAME_DAY.match(name):
         return Dated(now.date(), now.date(), name)
     for found in time_expressions.find(name, now=now):
@@ -108,7 +114,7 @@ def in_words(name: str, now: datetime) -> Dated | None:
 def in_memory(name: str, text: str, citation: Citation, now: datetime) -> Dated:
     """The day that a memory speaks of, else the one on which it happened."""
     at = citation.event_at.astimezone(now.tzinfo)
-    for found in time_expressions.find(text, now=at):
+    for found in time_expressions.find(text[:LONGEST_TOLD], now=at):
         if found.period is not None and found.period.start and found.period.end and found.granularity == "day":
             return _with(_days(found.period, now, name), citation)
     return Dated(at.date(), at.date(), name, citation)
@@ -213,7 +219,7 @@ def _spelled(first: date, second: date) -> str:
 
 def _splits(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     first, second = names
-    places = [match.span() for match in re.finditer(r" (?:and|to|until|till) ", second)]
+    places = [match.span() for match in re.finditer(r" (?:and|to|until|till) ", second)][:MOST_SPLITS]
     return (
         (first, second),
         *((f"{first} and {second[:start]}", second[end:]) for start, end in places),

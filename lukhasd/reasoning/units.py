@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pint import UnitRegistry
 
 LONGEST = 60
-UNIT_TEXT = re.compile(r"(?:[A-Za-zµμΩ°_]+|\^-?[1-6]|\*\*-?[1-6]|[ */()·]|(?<=[ /])1(?=[ /])|(?<=\w)-?[23]\b)+")
+UNIT_TEXT = re.compile(r"(?:[A-Za-zµμΩ°_]|\^-?[1-6]|\*\*-?[1-6]|[ */()·]|(?<=[ /])1(?=[ /])|(?<=\w)-?[23]\b)+")
 TEMPERATURES = {
     **dict.fromkeys(("°c", "c", "celsius", "centigrade", "degrees celsius", "degree celsius", "degrees c"), "degC"),
     **dict.fromkeys(("°f", "f", "fahrenheit", "degrees fahrenheit", "degree fahrenheit", "degrees f"), "degF"),

@@ -19,6 +19,7 @@ from lukhas_sdk.contract.models import ModelUseRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.identity.caller import Caller
 from lukhasd.parts import Parts
+from lukhasd.reasoning import causal_notes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -177,3 +178,49 @@ async def test_a_model_that_fails_leaves_the_plan_open(shared_parts: Parts, plan
         answer = await analyze(shared_parts, "Who wrote Middlemarch?", OTHER)
     assert (answer.status, answer.answer) == ("needs_model", None)
     assert "failed" in answer.reasons["answer"]
+
+
+DRINKER = Caller("drinker", "ΛUSER-2025-0003", Tier.USER, "test", "test")
+
+
+async def keep_diary(parts: Parts) -> None:
+    """Of 40 days: a walk on each, on every third a coffee, and an hour later a headache."""
+    for day in range(1, 41):
+        moment = f"2025-{1 + day // 28:02}-{1 + day % 28:02}"
+        notes = [(f"Walked the dog, number {day}.", "07:30")]
+        if day % 3 == 0:
+            notes += [(f"Coffee number {day} at work.", "10:02"), (f"A headache again, number {day}.", "11:07")]
+        for text, hour in notes:
+            content = MemoryContent("episodic", text, context={"timestamp": f"{moment}T{hour}:00Z"})
+            await parts.memory.store(DRINKER.identity_id, StoreRequest(content))
+
+
+async def test_a_plan_may_weigh_a_cause_by_the_notes_that_mention_it(shared_parts: Parts, planner_url: str) -> None:
+    await keep_diary(shared_parts)
+    async with using(shared_parts, planner_url, "weigher"):
+        answer = await analyze(shared_parts, "Why does my head ache so often?", DRINKER)
+        others = await analyze(shared_parts, "Why does my head ache so often?", OTHER)
+    result = answer.plan[0].result or ""
+    assert result.startswith("13 notes mention coffee, 13 mention headache, from 2025-01-04 to 2025-02-12. Evidence: ")
+    assert "very strong" in result and "direction: forward" in result
+    strength = re.search(r"strength (0\.\d+)", result)
+    assert strength and float(strength[1]) > 0.5 and answer.answer == f"With a strength of {strength[1]} [1]."
+    assert not [factor for factor in answer.uncertainty_factors if "own" in factor]
+    assert others.plan[0].result == "no note mentions coffee; no note mentions headache"
+
+
+async def test_notes_that_mention_both_share_a_day_and_tell_no_direction(shared_parts: Parts) -> None:
+    keeper = DRINKER.identity_id + "-2"
+    moments = [f"2025-03-{day:02}" for day in range(1, 29)]
+    for number, day in enumerate(moments):
+        text = f"Rain and a sore knee, number {number}." if number % 3 == 0 else f"A dry day, number {number}."
+        content = MemoryContent("episodic", text, context={"timestamp": f"{day}T12:00:00Z"})
+        await shared_parts.memory.store(keeper, StoreRequest(content))
+    told = await causal_notes.weigh("rain -> sore knee", keeper, shared_parts.memory)
+    assert told and "10 notes mention rain, 10 mention sore knee" in told
+    assert "Evidence: very strong" in told and "what came first is unknown" in told
+    assert await causal_notes.weigh("rain and knees", keeper, shared_parts.memory) is None
+    assert (
+        await causal_notes.weigh('NOT -> OR" (', keeper, shared_parts.memory)
+        == "no note mentions not; no note mentions or"
+    )

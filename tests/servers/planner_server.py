@@ -1,7 +1,8 @@
 """An OpenAI-compatible server for tests of plans: prints its base URL, serves until killed.
 
 `planner` plans a search in memory and a sum, answers with what the results say and stands by it; `boaster` answers with
-a figure of its own; `doubter` contradicts the answer; `nonsense` gives no JSON. `GET /last` gives the last requests.
+a figure of its own; `doubter` contradicts the answer; `weigher` plans to weigh coffee as the cause of headaches;
+`nonsense` gives no JSON. `GET /last` gives the last requests.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-MODELS = ("planner", "boaster", "doubter", "nonsense")
+MODELS = ("planner", "boaster", "doubter", "nonsense", "weigher")
 seen: list[dict[str, object]] = []
 
 
@@ -18,12 +19,17 @@ def reply(name: str, text: str) -> str:
     if name == "nonsense":
         return "I would rather not."
     if "Which of these tools" in text:
+        if name == "weigher":
+            return json.dumps({"steps": [{"tool": "causal", "input": "coffee -> headache"}]})
         steps = [{"tool": "memory", "input": "boiler"}, {"tool": "calculator", "input": "12 * 12"}]
         return json.dumps({"steps": steps})
     if "Somebody answers" in text:
         contradicted = name == "doubter"
         return json.dumps({"verdict": "contradicted" if contradicted else "holds", "why": "I looked at it again."})
     results = re.findall(r"^│ (\d+)$", text, re.M)
+    weighed = re.findall(r"^│ .*?strength (\d\.\d+)", text, re.M)
+    if weighed:
+        return json.dumps({"answer": f"With a strength of {weighed[-1]} [1].", "assumptions": []})
     said = {"boaster": "It is 4711."}.get(name, f"It is {results[-1] if results else 'unknown'} [2].")
     return json.dumps({"answer": said, "assumptions": ["a dozen is twelve"]})
 
