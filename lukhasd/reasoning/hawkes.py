@@ -2,7 +2,7 @@
 
 The effect's rate is `b·season(t) + Σ_Z α_Z Σ_{t_j ∈ Z, t_j < t} k(t − t_j)` (Hawkes 1971) with gamma kernels k of mean
 delay τ and shape 1 or 4. Priors: `w = 1 − e^(−α)` uniform on (0, 1), that is α ~ Exp(1); τ log-uniform between the
-data's bounds; b log-logistic about the effect's mean rate; a season's 24 factors Gamma(1, 1) each, integrated out.
+data's bounds; b log-logistic about the effect's mean rate; a season's 24 factors Gamma(0.3, 0.3) each, integrated out.
 
 A point θ is `(log b/b₀, logit w_Z, logit u_Z, …)`, u being τ's place between its bounds on the logarithmic scale: then
 every prior is the logistic distribution. Times are in seconds from the window's start.
@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 SHAPES = (1, 4)
 BINS = 24
 """Of a season's period."""
-CONCENTRATION = 1.0
+CONCENTRATION = 0.3
+"""Of a season's factors: under 1, as schedules leave most of their bins empty."""
 GRID_STEP = 0.25
 """In log τ; between grid points the excitation is interpolated."""
 DRAWS = (300, 1500)
