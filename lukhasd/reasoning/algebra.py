@@ -30,6 +30,10 @@ VERBS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
         ("solve", rf"{LEAD}solve (?:the equation |for {ONE}(?: in)?:? )?(?P<body>.+?=.+?)(?: for (?P<var2>[a-z]))?$"),
         ("solve", rf"{LEAD}(?:the )?(?:roots?|zeros?|solutions?) of (?P<body>.+)$"),
         ("solve", rf"(?:for )?what (?:value of )?{ONE} (?:makes|satisfies|solves|is) (?P<body>.+=.+)$"),
+        (
+            "solve",
+            rf"(?:find|for (?:which|what)|what is) {ONE}(?: is| in| if| when|,|:| such that) (?P<body>.+=.+)$",
+        ),
         ("solve", rf"if (?P<body>[^?]*=[^?]*[^,]), (?:then )?(?:what is|find|what's) {ONE}$"),
         ("solve", rf"(?P<body>[^?]*=[^?]*[^,])[,.:;]\s*(?:what is|find|solve for|what's) {ONE}$"),
         ("differentiate", rf"{LEAD}(?:differentiate|(?:the )?derivative of) (?P<body>.+?)(?: with respect to {ONE})?$"),

@@ -48,14 +48,18 @@ COUNTS: Mapping[str, str] = {
 }  # fmt: skip
 NUMBER = r"(-?(?<!\d)\d[\d,]{0,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?)"
 """Bounded, and so is a unit: a long line of either is read in a time that grows with its length alone."""
-SHARES: Sequence[tuple[re.Pattern[str], str]] = (
-    (re.compile(rf"what (?:percentage|percent|share) of {NUMBER} is {NUMBER}", re.I), "{1} / {0} * 100"),
-    (re.compile(rf"{NUMBER} is what (?:percentage|percent|share) of {NUMBER}", re.I), "{0} / {1} * 100"),
+PART = rf"{NUMBER}\s?(?:%|percent|per cent)"
+SHARES: Sequence[tuple[re.Pattern[str], str, str | None]] = (
+    (re.compile(rf"{PART} (?:[a-z]+ )?on (?:[a-z]+ ){{0,2}}{NUMBER}", re.I), "{0} / 100 * {1}", None),
+    (re.compile(rf"{PART} off (?:[a-z]+ ){{0,2}}{NUMBER}", re.I), "(1 - {0} / 100) * {1}", None),
+    (re.compile(rf"what (?:percentage|percent|share) of {NUMBER} is {NUMBER}", re.I), "{1} / {0} * 100", "%"),
+    (re.compile(rf"{NUMBER} is what (?:percentage|percent|share) of {NUMBER}", re.I), "{0} / {1} * 100", "%"),
     (
         re.compile(rf"percent(?:age)? (?:change|increase|decrease|difference) from {NUMBER} to {NUMBER}", re.I),
-        "({1} - {0}) / {0} * 100",
+        "({1} - {0}) / {0} * 100", "%",
     ),
 )  # fmt: skip
+"""Each with what it comes to, and the unit. “18 % tip on 64.50” is that part of it, “20 % off 50” what is left."""
 JOINED: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"\b(?:sum of|total of|add up|add) ((?:-?[\d.]+(?:, | and |, and )?){2,})", re.I), "+"),
     (re.compile(r"\bproduct of ((?:-?[\d.]+(?:, | and |, and )?){2,})", re.I), "*"),
@@ -82,9 +86,9 @@ CONVERSIONS: Sequence[tuple[re.Pattern[str], tuple[int, int, int]]] = tuple(
 def arithmetic(query: str) -> Computation | None:
     """None where it holds nothing to compute. A text that looks like a sum and cannot be computed has no value, and the
     reason."""
-    for pattern, template in SHARES:
+    for pattern, template, unit in SHARES:
         if match := pattern.search(query):
-            return _computed(template.format(*(each.replace(",", "") for each in match.groups())), unit="%")
+            return _computed(template.format(*(each.replace(",", "") for each in match.groups())), unit=unit)
     for pattern, sign in JOINED:
         if match := pattern.search(query):
             numbers = re.findall(r"-?\d+(?:\.\d+)?", match[1])
@@ -102,6 +106,7 @@ def arithmetic(query: str) -> Computation | None:
 def written(query: str) -> str:
     """The query's sum in signs."""
     text = ASKING.sub("", re.sub(r"(?<![\d)])!+$", "", query.strip().rstrip("?.= ")))
+    text = re.sub(r",? please$", "", text, flags=re.IGNORECASE)
     text = re.sub(r"\bequals?$|\bis$", "", text).lower().replace("’", "'")
     text = re.sub(r"\bthree quarters of\b", "0.75 *", re.sub(r"\btwo thirds of\b", "2/3 *", text))
     text = re.sub(r"\b(?:" + "|".join(COUNTS) + r")\b", lambda match: COUNTS[match.group()], text)

@@ -28,6 +28,7 @@ NUMBER = r"(?<!\d)\d[\d,]{0,30}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?(?:\s?(?:×|\*|x
 """Bounded, so that a line of digits is read in a time that grows with its length alone."""
 SPOKEN = "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True))
 COUNT = rf"(?:{NUMBER}|\b(?:{SPOKEN})\b)"
+PORTION = r"(?:a half|half|(?:a|one) (?:third|quarter|tenth)|a fifth|two thirds|three quarters)"
 PERCENT = r"\s*(?:%|percent\b|per cent\b)"
 RISES = r"(?:increas\w*|r[oi]se\w*|grew|grow\w*|rais\w*|went up|goes up|gained|strengthen\w*)"
 FALLS = (
@@ -62,6 +63,14 @@ def _divided(match: re.Match[str]) -> float:
     return 1 / _number(match["n"])
 
 
+def _gained(match: re.Match[str]) -> float:
+    return 1 + _number(match["n"])
+
+
+def _lost(match: re.Match[str]) -> float:
+    return 1 - _number(match["n"])
+
+
 def _share(match: re.Match[str]) -> float:
     return _number(match["n"]) / 100
 
@@ -77,6 +86,8 @@ RELATIVE: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = t
         (rf"(?P<n>{COUNT}){PERCENT} (?:{DOWN}){QUALITY}", _lowered),
         (rf"{RISES}(?: \w+)?(?: by)? (?P<n>{COUNT}){PERCENT}", _raised),
         (rf"{FALLS}(?: \w+)?(?: by)? (?P<n>{COUNT}){PERCENT}", _lowered),
+        (rf"{RISES} by (?P<n>{PORTION})\b", _gained),
+        (rf"(?:{FALLS}|los(?:t|es?)) (?:by )?(?P<n>{PORTION})\b", _lost),
         (rf"{RISES}(?: \w+)? by a factor of (?P<n>{COUNT})", _times),
         (rf"{FALLS}(?: \w+)? by a factor of (?P<n>{COUNT})", _divided),
         (rf"(?P<n>{COUNT}){PERCENT} (?:of (?:its|the|what)(?: \w+)*? (?:value|size|length|is)|as \w+)", _share),
