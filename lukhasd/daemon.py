@@ -251,9 +251,11 @@ def analyzer(memory: MemoryStore, guardian: Guardian, models: ModelDirectory) ->
     from lukhasd.reasoning.analysis import Analyzer
     from lukhasd.reasoning.computing import Workshop
     from lukhasd.reasoning.formulas import Formulas
+    from lukhasd.reasoning.query_guess import Guesser
     from lukhasd.reasoning.units import Units
 
-    return Analyzer(memory=memory, guardian=guardian, models=models, workshop=Workshop(Formulas.load(), Units()))
+    workshop = Workshop(Formulas.load(), Units(), Guesser.load(memory.core.embedder))
+    return Analyzer(memory=memory, guardian=guardian, models=models, workshop=workshop)
 
 
 def asking(models: ModelDirectory, guardian: Guardian, *, local: bool) -> Asking:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lukhas_sdk.contract.analysis import AnalyzeRequest, Computation, Deduction, PlanStep, QueryType, ReasoningStep
 from lukhasd.reasoning import algebra, calculating, deduction, english, query_type, whatif
 from lukhasd.reasoning.formulas import Formulas
+from lukhasd.reasoning.query_guess import Guesser
 from lukhasd.reasoning.units import Units
 
 LONGEST_READ = 1_000
@@ -47,6 +48,7 @@ class Worked:
 class Workshop:
     formulas: Formulas
     units: Units
+    guesser: Guesser | None = None
 
     def work(self, request: AnalyzeRequest) -> Worked:
         """Blocks; bounded in time by the bounds of what it calls."""
@@ -62,7 +64,7 @@ class Workshop:
             )
         kind = query_type.classify(
             request.query, self.formulas, self.units, reasoning_type=request.reasoning_type,
-            premises=bool(request.premises.strip()),
+            premises=bool(request.premises.strip()), guesser=self.guesser,
         )  # fmt: skip
         match kind:
             case "deduction":

@@ -1,7 +1,9 @@
-"""What kind of question a query is, by ordered rules: the first that fits decides.
+"""What kind of question a query is, by ordered rules: the first that fits decides, and where none does, a guess.
 
-The rules were worked over against 156 queries of `tests/data/query_types.jsonl`; on the 144 kept aside macro-F1 was
-0.87 before and is 0.96 since. One hand wrote rules and queries: on another's queries expect the lower figure.
+The rules were worked over against 156 queries of `tests/data/query_types.jsonl`; on the 144 kept aside their macro-F1
+is 0.96. On four sets put without looking at the rules (179 queries) it was 0.78, 0.58, 0.72 and 0.76 at first sight.
+With the guess, fitted on the first three and more like them, it is 0.96 and, on the fourth (38), 0.95; the first three,
+cross-validated, have 0.90.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from lukhas_sdk.contract.analysis import QueryType, ReasoningType
 from lukhasd.reasoning import algebra, calculating, changes, english, timespans
 from lukhasd.reasoning.formulas import Formulas
+from lukhasd.reasoning.query_guess import Guesser
 from lukhasd.reasoning.units import Units
 
 COVERED: Mapping[ReasoningType, tuple[QueryType, ...]] = {
@@ -92,6 +95,8 @@ TIME = _any(
     r"^(?:how many )?(?:days|weeks|months|years) (?:left )?(?:until|till|to|before|since)\b|\bday of the week\b",
     r"\b(?:more|less|longer) than (?:\w+|\d+) (?:days?|weeks?|months?|years?) (?:ago|old)\b",
 )
+LAST_RESORTS: frozenset[QueryType] = frozenset({"recall", "factual"})
+"""By whether it speaks of the asker, where nothing else fits."""
 OWN = re.compile(
     r"(?<!tell )(?<!explain to )(?<!show )(?<!give )\b(?:i|my|me|mine|we|our|us)\b|\bwas .* of that\b|\bthat .* again\b"
 )
@@ -116,10 +121,18 @@ SUMS = re.compile(r"^(?:add up|sum up|subtract|multiply|divide)\b.*\d", re.IGNOR
 
 
 def classify(
-    query: str, formulas: Formulas, units: Units, *, reasoning_type: ReasoningType = "auto", premises: bool = False
+    query: str,
+    formulas: Formulas,
+    units: Units,
+    *,
+    reasoning_type: ReasoningType = "auto",
+    premises: bool = False,
+    guesser: Guesser | None = None,
 ) -> QueryType:
-    """`premises`: facts or rules were given besides."""
+    """`premises`: facts or rules were given besides. `guesser` decides where no rule fits, which takes an embedding."""
     found = _classify(query, formulas, units, premises=premises)
+    if guesser is not None and found in LAST_RESORTS:
+        found = guesser.guess(query) or found
     covered = COVERED.get(reasoning_type, (found,))
     return found if found in covered else covered[0]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lukhasd.reasoning.hawkes import (
+    CONCENTRATION,
     Cycle,
     Model,
     Season,
@@ -82,15 +83,18 @@ def test_the_evidence_is_the_integral_of_the_posterior() -> None:
 
 
 def test_a_season_without_excitation_is_integrated_exactly() -> None:
-    """Each bin's factor is then Gamma(1 + events, 1 + expected), of which the integral is known."""
+    """Each bin's factor is then Gamma(a + events, a + expected), of which the integral is known."""
     effect = np.array([0.1, 0.2, 3.3, 10.5, 24.2])
     season = Season.of(effect, 48.0, Cycle("day", 24.0, 0.0))
     model = Model([], np.array([1.0, 2.0]), count=5, window_s=48.0, season=season)
     points = np.array([[0.0], [1.2]])
     counts = np.bincount(effect.astype(int) % 24, minlength=24).astype(float)
     rates = model.base_rates(points)
+    a = CONCENTRATION
+    known = a * np.log(a) - log_gamma(np.array([a]))
     expected = np.array([
-        (log_gamma(1 + counts) + counts * np.log(rate) - (1 + counts) * np.log1p(2 * rate)).sum() for rate in rates
+        (known + log_gamma(a + counts) + counts * np.log(rate) - (a + counts) * np.log(a + 2 * rate)).sum()
+        for rate in rates
     ])  # fmt: skip
     assert model.log_posterior(points) - log_logistic(points).sum(1) == pytest.approx(expected, abs=1e-6)
     assert season.spent_s == pytest.approx(np.full(24, 2.0))
