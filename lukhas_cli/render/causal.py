@@ -40,7 +40,8 @@ def show_causal(screen: Screen, answer: CausalResponse) -> None:
         rows.append(
             (
                 "hidden cause",
-                f"only one with rate ratios of {hidden.e_value:.3g} ({hidden.e_value_limit:.3g}) explains it",
+                f"one that makes both {hidden.e_value:.3g} times as frequent would explain it, and"
+                f" {hidden.e_value_limit:.3g} times the lower end of the interval",
             )
         )
     rows.append(("observed", f"{answer.causes} times {answer.cause}, {answer.effects} times {answer.effect}"))

@@ -150,7 +150,7 @@ def _answer(
     return contract.CausalResponse(
         cause=question.cause, effect=question.effect, method=question.method, causal_strength=finding.strength,
         confidence_interval=list(finding.interval), alternative_explanations=alternatives,
-        recommendation=_recommend(question, evidence, needed, flips), evidence=evidence, p_link=finding.p_link,
+        recommendation=_recommend(question, evidence, needed, flips, confounding), evidence=evidence, p_link=finding.p_link,
         bayes_factor=finding.bayes_factor, direction=direction, reverse=reverse, effects_per_cause=each, delay_s=delay,
         unmeasured_common_cause=confounding, value_effect=value_effect, causes=question.causes,
         effects=question.effects, pairs_needed=needed, trial_flips=flips, window_s=window_s,
@@ -168,7 +168,10 @@ def _evidence(finding: Finding, *, enough: bool) -> contract.Evidence:
     return "against" if factor < 1 else "positive" if factor <= 20 else "strong"
 
 
-def _recommend(question: Question, evidence: contract.Evidence, needed: int, flips: int | None) -> str:
+def _recommend(
+    question: Question, evidence: contract.Evidence, needed: int, flips: int | None,
+    confounding: contract.Confounding | None,
+) -> str:  # fmt: skip
     cause, effect = question.cause, question.effect
     said = []
     if needed and question.method == "values":
@@ -185,10 +188,13 @@ def _recommend(question: Question, evidence: contract.Evidence, needed: int, fli
     if evidence != "against":
         lasting = f" about {flips} times" if flips else ""
         outcome = effect if question.method == "values" else f"how often {effect} follows"
-        said.append(
-            f"Observing cannot rule out a common cause; where you can choose {cause}, flip a coin for it{lasting} and"
-            f" compare {outcome}."
-        )
+        hidden = "Observing cannot rule out a common cause that was not written down"
+        if confounding is not None:
+            hidden += (
+                f": one that makes both {cause} and {effect} {confounding.e_value:.2g} times as frequent would explain"
+                " this link"
+            )
+        said.append(f"{hidden}; where you can choose {cause}, flip a coin for it{lasting} and compare {outcome}.")
     return " ".join(said)
 
 
