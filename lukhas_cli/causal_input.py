@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,16 @@ from lukhas_sdk.contract.causal import CausalRequest, Observation, ObservationWi
 from lukhas_sdk.contract.causal_query import CausalQueryRequest
 from lukhas_sdk.errors import ValidationError
 
+SEE = "see: lukhas reason causal --help, or lukhas reason query --help"
+MEANINGS = (
+    (re.compile(r"Expected `str` matching regex .*"), "it is blank"),
+    (re.compile(r"Expected `str` of length >= 10"), "it is no date: write it as 2025-01-31 or 2025-01-31T14:00Z"),
+    (re.compile(r"Expected `array` of length <= (\d+)"), r"there are more than \1"),
+    (re.compile(r"Expected `float` >= -?\d+.*|Expected `float` <= \d+.*"), "the number is not finite, or beyond 10^15"),
+    (re.compile(r"Object contains unknown field `(.+)`"), r"it has a field \1, which is not known"),
+    (re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`"), r"it is \2, not \1"),
+)
+"""What the decoder says, and how people say it."""
 COLUMNS = Observation.__struct_fields__
 Kind = TypeVar("Kind")
 
@@ -52,14 +63,16 @@ def read_query(file: str, *, words: bool) -> CausalQueryRequest:
     try:
         return msgspec.json.decode(read_input(file), type=CausalQueryRequest)
     except msgspec.DecodeError as error:
-        raise ValidationError(f"{file}: {error}", field="FILE", hint="see: lukhas reason query --help") from None
+        raise ValidationError(
+            f"{_called(file)}: {_plain(str(error))}", field="FILE", hint="see: lukhas reason query --help"
+        ) from None
 
 
 def read_input(file: str) -> str:
     """Raises ValidationError where there is nothing in it."""
     text = read_stdin() if file == "-" else read_file(Path(file))
     if not text.strip():
-        raise ValidationError(f"{file} is empty", field="FILE", hint="see: lukhas reason --help")
+        raise ValidationError(f"{_called(file)} is empty", field="FILE", hint=SEE)
     return text
 
 
@@ -67,7 +80,19 @@ def as_kind(tree: Any, kind: type[Kind], file: str) -> Kind:
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
-        raise ValidationError(f"{file}: {error}", field="FILE", hint="see: lukhas reason --help") from None
+        raise ValidationError(f"{_called(file)}: {_plain(str(error))}", field="FILE", hint=SEE) from None
+
+
+def _called(file: str) -> str:
+    return "stdin" if file == "-" else file
+
+
+def _plain(error: str) -> str:
+    """The decoder's message in words that say what to write."""
+    said, at, place = error.partition(" - at ")
+    for pattern, meaning in MEANINGS:
+        said = pattern.sub(meaning, said)
+    return f"{place.strip('`').removeprefix('$.')}: {said}" if at else said
 
 
 def _tree(text: str, file: str) -> Any:
@@ -77,7 +102,7 @@ def _tree(text: str, file: str) -> Any:
         tree = msgspec.json.decode(text)
     except msgspec.DecodeError as whole:
         if "trailing" not in str(whole):
-            raise ValidationError(f"{file} is not JSON: {whole}", field="FILE") from None
+            raise ValidationError(f"{_called(file)} is not JSON: {whole}", field="FILE", hint=SEE) from None
         return [_line(line, number, file) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     return [tree] if isinstance(tree, dict) and "event" in tree else tree
 
@@ -86,7 +111,7 @@ def _line(line: str, number: int, file: str) -> Any:
     try:
         return msgspec.json.decode(line)
     except msgspec.DecodeError as error:
-        raise ValidationError(f"{file}: line {number} is not JSON: {error}", field=f"line {number}") from None
+        raise ValidationError(f"{_called(file)}: line {number} is not JSON: {error}", field=f"line {number}") from None
 
 
 def _rows(text: str, file: str) -> list[dict[str, Any]]:
@@ -96,7 +121,9 @@ def _rows(text: str, file: str) -> list[dict[str, Any]]:
     if "event" not in columns or unknown:
         wrong = f"an unknown column {unknown[0]!r}" if unknown else "no column called event"
         raise ValidationError(
-            f"{file} is read as CSV, and has {wrong}", field="FILE", hint=f"its columns are: {', '.join(COLUMNS)}"
+            f"{_called(file)} is read as CSV, and has {wrong}",
+            field="FILE",
+            hint=f"its columns are: {', '.join(COLUMNS)}",
         )
     return [_row(row, reader.line_num, file) for row in reader]
 
@@ -104,7 +131,7 @@ def _rows(text: str, file: str) -> list[dict[str, Any]]:
 def _row(row: dict[str | None, Any], number: int, file: str) -> dict[str, Any]:
     if None in row or any(cell is None for cell in row.values()):
         raise ValidationError(
-            f"{file}: line {number} has another number of cells than the head", field=f"line {number}"
+            f"{_called(file)}: line {number} has another number of cells than the head", field=f"line {number}"
         )
     cells = {str(name): cell for name, cell in row.items() if cell != ""}
     if "value" in cells:
@@ -112,6 +139,6 @@ def _row(row: dict[str | None, Any], number: int, file: str) -> dict[str, Any]:
             cells["value"] = float(cells["value"])
         except ValueError:
             raise ValidationError(
-                f"{file}: line {number}: {cells['value']} is no number", field=f"line {number}"
+                f"{_called(file)}: line {number}: {cells['value']} is no number", field=f"line {number}"
             ) from None
     return cells

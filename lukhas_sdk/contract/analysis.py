@@ -43,7 +43,7 @@ class QueryPart(Response, frozen=True):
     text: str
     role: Literal["statement", "rule", "question", "quantity", "topic"]
     known: list[Citation]
-    """What memory holds that shares its words, best first."""
+    """What memory holds that shares its words, best first; beside a computed answer, only where it may answer too."""
     answerable: float | None = None
     """Calibrated probability that an answer to it is among what memory found."""
 

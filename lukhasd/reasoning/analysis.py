@@ -85,6 +85,8 @@ class Analyzer:
             recalled = await dividing.recollect(divided, caller.identity_id, self._memory)
         if worked.query_type == "temporal":
             worked = await self._date(caller, request, worked)
+        if worked.query_type == "causal" and request.depth != "shallow":
+            worked = await self._weigh(caller, request.query, worked)
         response = _respond(request, worked, recalled)
         model = self._models.current()
         if response.status != "needs_model" or model is None:
@@ -132,13 +134,27 @@ class Analyzer:
             return "\n".join([quote for quote in quotes if await self._is_harmless(quote, caller)]) or None
         if tool == "causal":
             async with self._places:
-                return await causal_notes.weigh(text, caller.identity_id, self._memory)
+                told = await causal_notes.weigh(text, caller.identity_id, self._memory)
+            return told.text if told else None
         request = AnalyzeRequest(text, RUN_AS.get(tool, "auto"))
         async with self._places:
             worked = await asyncio.to_thread(self._workshop.work, request)
         if tool == "dates":
             worked = await self._date(caller, request, worked)
         return worked.answer
+
+    async def _weigh(self, caller: Caller, query: str, worked: Worked) -> Worked:
+        """By the notes that mention cause and effect, where there are such."""
+        async with self._places:
+            told = await causal_notes.weigh(query, caller.identity_id, self._memory)
+        if told is None or told.evidence is None:
+            return worked
+        step = ReasoningStep(1, f"Weigh {told.cause} as a cause of {told.effect} by the notes' times", [told.text])
+        uncertain = f"that “{told.cause}” and “{told.effect}” happened when, and only when, a note mentions them"
+        return replace(
+            worked, answer=told.text, undecided=told.evidence == "insufficient", steps=(step,),
+            plan=(PlanStep("causal", f"{told.cause} -> {told.effect}", told.text),), uncertain=(uncertain,),
+        )  # fmt: skip
 
     async def _is_harmless(self, text: str, caller: Caller) -> bool:
         verdict = await self._guardian.validate(ValidateRequest(GuardianAction("document", text)), caller=caller)
@@ -229,7 +245,10 @@ def _respond(request: AnalyzeRequest, worked: Worked, recalled: Recollection) ->
             status, reasons["answer"] = "needs_model", "it takes knowledge of the world, which nothing here holds"
             plan += _wanted(worked.query_type, request.query)
         if worked.query_type == "causal":
-            uncertain.append("how strong a cause is can only be computed from observations: see POST /reasoning/causal")
+            uncertain.append(
+                "how strong a cause is can only be computed from observations, and the notes hold none of both:"
+                " see lukhas reason causal"
+            )
     response = AnalyzeResponse(
         analysis_id="",
         query_type=worked.query_type,
@@ -238,7 +257,7 @@ def _respond(request: AnalyzeRequest, worked: Worked, recalled: Recollection) ->
         reasoning_steps=[
             ReasoningStep(number, one.description, one.conclusions) for number, one in enumerate(steps, 1)
         ],
-        parts=[*recalled.parts],
+        parts=[_pertinent(part) for part in recalled.parts] if worked.answer else [*recalled.parts],
         computed=[*worked.computed],
         deductions=[*worked.deductions],
         plan=plan,
@@ -259,6 +278,11 @@ def named(request: AnalyzeRequest, response: AnalyzeResponse) -> AnalyzeResponse
 def _best(parts: tuple[QueryPart, ...]) -> QueryPart | None:
     known = [part for part in parts if part.known and (part.answerable or 0) >= KNOWN_FROM]
     return max(known, key=lambda part: part.answerable or 0, default=None)
+
+
+def _pertinent(part: QueryPart) -> QueryPart:
+    """Beside what was computed or proved, memories are noise unless they may answer the part themselves."""
+    return part if (part.answerable or 0) >= KNOWN_FROM else msgspec.structs.replace(part, known=[], answerable=None)
 
 
 def _wanted(kind: QueryType, query: str) -> list[PlanStep]:

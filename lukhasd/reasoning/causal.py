@@ -150,8 +150,9 @@ def _answer(
     return contract.CausalResponse(
         cause=question.cause, effect=question.effect, method=question.method, causal_strength=finding.strength,
         confidence_interval=list(finding.interval), alternative_explanations=alternatives,
-        recommendation=_recommend(question, evidence, needed, flips, confounding), evidence=evidence, p_link=finding.p_link,
-        bayes_factor=finding.bayes_factor, direction=direction, reverse=reverse, effects_per_cause=each, delay_s=delay,
+        recommendation=_recommend(question, evidence, needed, flips, confounding), evidence=evidence,
+        p_link=finding.p_link, bayes_factor=finding.bayes_factor, direction=direction, reverse=reverse,
+        effects_per_cause=each, delay_s=delay,
         unmeasured_common_cause=confounding, value_effect=value_effect, causes=question.causes,
         effects=question.effects, pairs_needed=needed, trial_flips=flips, window_s=window_s,
         window_assumed=question.window_assumed, sensitivity=sensitivity or [], models=models, reasons=reasons,

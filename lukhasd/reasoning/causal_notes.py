@@ -6,10 +6,12 @@ Only times and counts leave here, never a note's text.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from lukhas_sdk.contract.causal import CausalRequest, CausalResponse, Observation
+from lukhas_sdk.contract.causal import CausalRequest, CausalResponse, Evidence, Observation
 from lukhas_sdk.contract.memory import SearchRequest
 from lukhas_sdk.errors import ValidationError
 from lukhasd.memory import MemoryStore
@@ -20,17 +22,37 @@ PAGE = 200
 MOST = 600
 """Notes of the cause, of the effect and of neither, the newest."""
 NEITHER = "neither of them"
+LONGEST = 400
+ASKED = re.compile(r"^(?:so |and )?(?:does|do|did|is|are|was|were|can|could|might|will|would)\s+", re.IGNORECASE)
+BRINGS = re.compile(
+    rf"{VERB.pattern}|\b(?:keeps?|gives?|triggers?|bring(?:s|ing)? on|causing|leading to|making|giving|keeping)\b",
+    re.IGNORECASE,
+)
+LEADING = re.compile(r"^(?:me|us|my|our|the|a|an|any|these|to|some)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Told:
+    """`evidence` is None where the notes do not mention both. `text` says what was found, or what is missing."""
+
+    cause: str
+    effect: str
+    evidence: Evidence | None
+    text: str
 
 
 def read(text: str) -> tuple[str, str] | None:
-    """Cause and effect of “late coffee -> bad sleep”, or with a verb in between; None where it names no two."""
-    halves = [" ".join(WORD.findall(half)).lower() for half in VERB.split(text[:400], maxsplit=1)]
+    """Cause and effect of “late coffee -> bad sleep”, also as a question with a verb in between; None where it names
+    no two."""
+    halves = [
+        " ".join(WORD.findall(LEADING.sub("", LEADING.sub("", half.strip())))).lower()
+        for half in BRINGS.split(ASKED.sub("", text[:LONGEST].strip()), maxsplit=1)
+    ]
     return (halves[0], halves[1]) if len(halves) == 2 and all(halves) and halves[0] != halves[1] else None
 
 
-async def weigh(text: str, owner: str, memory: MemoryStore) -> str | None:
-    """What the owner's notes say of it, in words; None where `text` names no two things. A second or two of a
-    thread's time."""
+async def weigh(text: str, owner: str, memory: MemoryStore) -> Told | None:
+    """What the owner's notes say of it; None where `text` names no two things. A second or two of a thread's time."""
     pair = read(text)
     if pair is None:
         return None
@@ -39,7 +61,7 @@ async def weigh(text: str, owner: str, memory: MemoryStore) -> str | None:
         times = [await _times(name, owner, memory) for name in pair]
         missing = [f"no note mentions {name}" for name, found in zip(pair, times, strict=True) if not found]
         if missing:
-            return "; ".join(missing)
+            return Told(cause, effect, None, "; ".join(missing))
         first, last = min(map(min, times)), max(map(max, times))
         # A note that mentions both does not say which came first, but that they share a day.
         if set(times[0]) & set(times[1]):
@@ -53,9 +75,10 @@ async def weigh(text: str, owner: str, memory: MemoryStore) -> str | None:
             ]
         answer = await asyncio.to_thread(infer, CausalRequest(observations, cause=cause, effect=effect))
     except ValidationError as error:
-        return error.message
+        return Told(cause, effect, None, error.message)
     counted = f"{len(times[0])} notes mention {cause}, {len(times[1])} mention {effect}"
-    return f"{counted}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}. {_told(answer)}"
+    dated = f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    return Told(cause, effect, answer.evidence, f"{counted}, {dated}. {_say(answer)}")
 
 
 async def _times(where: str, owner: str, memory: MemoryStore) -> list[datetime]:
@@ -76,7 +99,7 @@ def _by_day(times: dict[str, Sequence[datetime]]) -> list[Observation]:
     return [Observation(name, case=day) for name, day in pairs]
 
 
-def _told(answer: CausalResponse) -> str:
+def _say(answer: CausalResponse) -> str:
     said = [f"Evidence: {answer.evidence.replace('_', ' ')}; a link is {100 * answer.p_link:.0f} % probable"]
     if answer.causal_strength is not None and answer.confidence_interval is not None:
         low, high = answer.confidence_interval

@@ -99,10 +99,15 @@ def _timed(request: CausalRequest, times: Floats, cause: str, effect: str, count
     resolution_s = next((unit for unit in UNITS_S if np.all(np.abs(times / unit - np.rint(times / unit)) < 1e-6)), 1e-3)
     if request.window:
         start_s, end_s = _seconds(request.window.start, None), _seconds(request.window.end, None)
-        if not start_s < end_s or times.min() < start_s or times.max() > end_s:
+        hint = "give the time from when to when everything was written down"
+        if not start_s < end_s:
+            raise ValidationError("the window ends before it starts", field="$.window", hint=hint)
+        outside = np.flatnonzero((times < start_s) | (times > end_s))
+        if len(outside):
+            stray = int(outside[0])
             raise ValidationError(
-                "the window ends before it starts, or an observation lies outside it", field="$.window",
-                hint="give the time from when to when everything was written down",
+                f"observation {stray}, of {request.observations[stray].timestamp}, lies outside the window",
+                field="$.window", hint=hint,
             )  # fmt: skip
     else:
         gap_s = max(float(np.ptp(times)) / max(len(times) - 1, 1), resolution_s)
@@ -216,7 +221,9 @@ def _roles(request: CausalRequest) -> tuple[str, str]:
         if best > second and _overlap(wanted[0], pair[0]) > 0 and _overlap(wanted[1], pair[1]) > 0:
             return pair
     raise ValidationError(
-        "which event is the cause and which the effect is not plain from the hypothesis",
+        "which event is the cause and which the effect is not plain from the hypothesis"
+        if request.hypothesis
+        else "which event is the cause and which the effect was not said",
         field="$.hypothesis" if request.hypothesis else "$.cause",
         hint=f"give cause and effect, of: {', '.join(names[:10])}",
     )

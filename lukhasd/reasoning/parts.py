@@ -66,7 +66,8 @@ async def recollect(parts: Sequence[QueryPart], owner: str, memory: MemoryStore)
             if hit.memory_id in kept and (kept[hit.memory_id].metadata.drift_score or 0) < DRIFT_EXCESSIVE
         ]
         drifted += len(near) - len(sound)
-        known = [cite(hit) for hit in sound[:SHOWN]]
+        distinct = {" ".join(hit.content.data.split()).casefold(): hit for hit in reversed(sound)}
+        known = [cite(hit) for hit in sound if hit in distinct.values()][:SHOWN]
         filled.append(QueryPart(part.text, part.role, known, found.answerable if known else None))
     return Recollection(tuple(filled), drifted, pending)
 

@@ -8,6 +8,7 @@ import json
 import re
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -217,10 +218,11 @@ async def test_notes_that_mention_both_share_a_day_and_tell_no_direction(shared_
         content = MemoryContent("episodic", text, context={"timestamp": f"{day}T12:00:00Z"})
         await shared_parts.memory.store(keeper, StoreRequest(content))
     told = await causal_notes.weigh("rain -> sore knee", keeper, shared_parts.memory)
-    assert told and "10 notes mention rain, 10 mention sore knee" in told
-    assert "Evidence: very strong" in told and "what came first is unknown" in told
+    assert told and "10 notes mention rain, 10 mention sore knee" in told.text
+    assert told.evidence == "very_strong" and "what came first is unknown" in told.text
     assert await causal_notes.weigh("rain and knees", keeper, shared_parts.memory) is None
-    assert (
-        await causal_notes.weigh('NOT -> OR" (', keeper, shared_parts.memory)
-        == "no note mentions not; no note mentions or"
-    )
+    nothing = await causal_notes.weigh('NOT -> OR" (', keeper, shared_parts.memory)
+    assert nothing and (nothing.evidence, nothing.text) == (None, "no note mentions not; no note mentions or")
+    asked = await analyze(shared_parts, "Does rain give me a sore knee?", replace(DRINKER, identity_id=keeper))
+    assert (asked.query_type, asked.status, asked.answer) == ("causal", "answered", told.text)
+    assert asked.plan[0].input == "rain -> sore knee" and "only when, a note mentions" in asked.uncertainty_factors[0]

@@ -154,7 +154,7 @@ def test_an_event_may_change_a_value() -> None:
 @pytest.mark.parametrize(
     ("request_", "field", "said"),
     [
-        ({"observations": at("a", [1]) + at("b", [2])}, "$.cause", "not plain"),
+        ({"observations": at("a", [1]) + at("b", [2])}, "$.cause", "not said"),
         ({"observations": at("a", [1]) + at("b", [2]), "hypothesis": "tea helps"}, "$.hypothesis", "not plain"),
         ({"observations": at("a", [1])}, "$.observations", "no second event"),
         ({"observations": at("a", [1]) + at("b", [2]), "cause": "c"}, "$.cause", "no observation"),

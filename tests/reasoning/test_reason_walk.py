@@ -66,7 +66,12 @@ def test_a_window_of_the_options_is_taken(warm_home: Any) -> None:
         ('{"event": "a"}\n{"event": \n', "line 2"),
         ("event,value\na,much\n", "no number"),
         ("", "empty"),
-        ('{"observations": [{"evnt": "a"}]}', "evnt"),
+        ('{"observations": [{"evnt": "a"}]}', "observations[0]: it has a field evnt, which is not known"),
+        ('[{"event": " "}]', "stdin: observations[0].event: it is blank"),
+        ('[{"event": "a", "timestamp": "yesterday"}]', "observations[0].timestamp: it is no date: write it as 2025-01"),
+        ('[{"event": "a", "value": "much"}]', "observations[0].value: it is str, not float"),
+        ("event,value\na,nan\n", "observations[0].value: the number is not finite"),
+        ("event\n" + "a\n" * 2001, "observations: there are more than 2000"),
     ],
 )
 def test_files_that_cannot_be_read_are_a_usage_error(warm_home: Any, text: str, said: str) -> None:
