@@ -45,7 +45,8 @@ def analyze(
 
     Sums, conversions and equations are computed; “what if” questions go through a base of formulas, each with what was
     varied and held fixed; facts and rules in plain English are decided with a proof; dates are counted, also those that
-    memory tells; “does late coffee keep me awake?” is weighed by when the notes mention each. What takes knowledge of the world needs a language model: the status says so, and the plan what for.
+    memory tells; “does late coffee keep me awake?” is weighed by when the notes mention each. What takes knowledge of
+    the world needs a language model: the status says so, and the plan what for.
 
     Statements: “Anne is (not) kind”, “The cat chases the dog”. Rules: “If someone is kind then they are nice”, “All
     cats are animals”, “No cats are dogs”. Nothing is taken to be false for not being said.
