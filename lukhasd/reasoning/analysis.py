@@ -40,6 +40,10 @@ AT_ONCE = 2
 KNOWN_FROM = 0.5
 """Memory answers where the calibrated probability that it holds an answer is at least this."""
 STOPPING = ("REVIEW", "REJECTED")
+NOT_QUOTED: frozenset[QueryType] = frozenset({
+    "open", "counterfactual", "counterfactual_physics", "arithmetic", "unit_conversion", "algebra",
+})  # fmt: skip
+"""What no note answers, however near it is."""
 NOT_CALIBRATED = "nothing calibrates it: what is computed holds by its formula, what is proved by its premises"
 WANTED: Mapping[QueryType, tuple[tuple[Tool, str], ...]] = {
     "causal": (
@@ -231,7 +235,7 @@ def _respond(request: AnalyzeRequest, worked: Worked, recalled: Recollection) ->
     status = "unknown" if worked.undecided else "answered"
     if answer is None:
         best = _best(recalled.parts)
-        if best is not None and worked.query_type not in ("open", "counterfactual", "counterfactual_physics"):
+        if best is not None and worked.query_type not in NOT_QUOTED:
             answer, confidence = best.known[0].quote, best.answerable
             reasons = {"confidence": "calibrated probability that what answers is among the memories found"}
             steps.append(

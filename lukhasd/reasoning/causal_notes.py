@@ -23,6 +23,8 @@ MOST = 600
 """Notes of the cause, of the effect and of neither, the newest."""
 NEITHER = "neither of them"
 LONGEST = 400
+TOLD_FROM = 0.01
+"""Alternatives less probable are left out."""
 ASKED = re.compile(r"^(?:so |and )?(?:does|do|did|is|are|was|were|can|could|might|will|would)\s+", re.IGNORECASE)
 BRINGS = re.compile(
     rf"{VERB.pattern}|\b(?:keeps?|gives?|triggers?|bring(?:s|ing)? on|causing|leading to|making|giving|keeping)\b",
@@ -100,12 +102,21 @@ def _by_day(times: dict[str, Sequence[datetime]]) -> list[Observation]:
 
 
 def _say(answer: CausalResponse) -> str:
-    said = [f"Evidence: {answer.evidence.replace('_', ' ')}; a link is {100 * answer.p_link:.0f} % probable"]
+    evidence = "against a link" if answer.evidence == "against" else answer.evidence.replace("_", " ")
+    said = [
+        f"Evidence: {evidence}; that {answer.cause} brings about {answer.effect} is {_share(answer.p_link)} probable"
+    ]
     if answer.causal_strength is not None and answer.confidence_interval is not None:
         low, high = answer.confidence_interval
         said.append(f"strength {answer.causal_strength:.2f} (90 % between {low:.2f} and {high:.2f})")
     said.append(f"direction: {answer.direction or answer.reasons.get('direction', 'unknown')}")
     said += [
-        f"else {each.hypothesis}: {100 * (each.probability or 0):.0f} %" for each in answer.alternative_explanations
+        f"otherwise {each.hypothesis}, {_share(each.probability)}"
+        for each in answer.alternative_explanations
+        if each.probability and each.probability >= TOLD_FROM
     ]
     return f"{'; '.join(said)}. {answer.recommendation}"
+
+
+def _share(value: float) -> str:
+    return "over 99.9 %" if value > 0.999 else f"{100 * value:.3g} %"

@@ -3,7 +3,7 @@
 The rules were worked over against 156 queries of `tests/data/query_types.jsonl`; on the 144 kept aside their macro-F1
 is 0.96. On four sets put without looking at the rules (179 queries) it was 0.78, 0.58, 0.72 and 0.76 at first sight.
 With the guess, fitted on the first three and more like them, it is 0.96 and, on the fourth (38), 0.95; the first three,
-cross-validated, have 0.90.
+cross-validated, have 0.89.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def classify(
     """`premises`: facts or rules were given besides. `guesser` decides where no rule fits, which takes an embedding."""
     found = _classify(query, formulas, units, premises=premises)
     if guesser is not None and found in LAST_RESORTS:
-        found = guesser.guess(query) or found
+        guessed = guesser.guess(query) or found
+        # A sum that could not be read, and speaks of the asker, asks for what they noted: “how many km did I run?”
+        found = found if found == "recall" and guessed in COVERED["mathematical"] else guessed
     covered = COVERED.get(reasoning_type, (found,))
     return found if found in covered else covered[0]
 
