@@ -95,12 +95,20 @@ class Season:
     """Those bins."""
     spent_s: Floats
     """[bins]"""
+    known: Floats
+    """[bins]: how many other events that keep to the same schedule were seen in each."""
 
     @classmethod
-    def of(cls, effects: Floats, window_s: float, cycle: Cycle) -> Season:
+    def of(cls, effects: Floats, window_s: float, cycle: Cycle, *, shared: Floats | None = None) -> Season:
+        """`shared`: times of events whose schedule is the effects' too."""
         period_s, phase_s = cycle.period_s, cycle.phase_s
         width = period_s / cycle.bins
-        bins = ((effects + phase_s) % period_s // width).astype(np.intp).clip(0, cycle.bins - 1)
+
+        def binned(times: Floats) -> NDArray[np.intp]:
+            return ((times + phase_s) % period_s // width).astype(np.intp).clip(0, cycle.bins - 1)
+
+        bins = binned(effects)
+        known = np.bincount(binned(shared if shared is not None else effects[:0]), minlength=cycle.bins)
         filled, starts = np.unique(np.sort(bins), return_index=True)
         edges = np.arange(cycle.bins) * width
 
@@ -108,7 +116,10 @@ class Season:
             spent: Floats = moment_s // period_s * width + np.clip(moment_s % period_s - edges, 0, width)
             return spent
 
-        return cls(np.argsort(bins, kind="stable"), starts, filled, until(phase_s + window_s) - until(phase_s))
+        return cls(
+            np.argsort(bins, kind="stable"), starts, filled, until(phase_s + window_s) - until(phase_s),
+            known.astype(np.float64),
+        )  # fmt: skip
 
 
 def delay_grid(shortest_s: float, longest_s: float) -> Floats:
@@ -323,14 +334,16 @@ def _uphill(slope: Floats, bend: Floats) -> Floats:
 
 
 def _over_seasons(rates: Floats, excited: Floats, season: Season) -> Floats:
-    """[points]: the log likelihood with each bin's factor s ~ Gamma(a, a) integrated out.
+    """[points]: the log likelihood with each bin's factor s ~ Gamma(a, a) integrated out; where k events of the same
+    schedule were seen in a bin, and K in all, s ~ Gamma(a + k, a + K/bins), the posterior of the schedule's share.
 
     In ln s each bin's integrand is matched in height, mode and curvature by A·ln s − B·s, whose integral is known; that
     is exact where nothing but the base rate speaks in a bin.
     """
-    a = CONCENTRATION
+    a = CONCENTRATION + season.known
+    rate = float(a.mean())
     excited = excited[:, season.order]
-    pull = a + rates[:, None] * season.spent_s
+    pull = rate + rates[:, None] * season.spent_s
     sizes = np.diff([*season.starts, excited.shape[1]])
     factor = np.ones((len(rates), len(season.spent_s)))
     factor[:, season.filled] = np.maximum(sizes, 1) / np.maximum(rates[:, None] * season.spent_s[season.filled], 1e-9)
@@ -349,5 +362,5 @@ def _over_seasons(rates: Floats, excited: Floats, season: Season) -> Floats:
     heights[:, season.filled] += np.add.reduceat(np.log(own + excited), season.starts, axis=1)
     known = np.maximum(factor * pull - spread, 0.2)
     integral = heights + log_gamma(known) + known - known * np.log(known)
-    total: Floats = integral.sum(1) + len(season.spent_s) * (a * np.log(a) - float(log_gamma(np.array([a]))[0]))
+    total: Floats = integral.sum(1) + float((a * np.log(rate) - log_gamma(a)).sum())
     return total

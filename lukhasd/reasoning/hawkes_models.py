@@ -17,6 +17,9 @@ P_OTHER = 0.3
 """Of the effect itself and of each other event."""
 P_STEADY = 0.5
 """Of a constant base rate, where there is a season to think of."""
+FEW_PERIODS = 10.0
+FEW_EFFECTS = 240
+"""Where there are fewer, the effect's times alone tell a schedule badly; that it is the cause's own is a model more."""
 MODELS_MOST = 130
 """With more, events other than the cause keep the kernel shape that suits each best by itself."""
 WINDOW = 7.0
@@ -116,8 +119,11 @@ def weigh(history: History, *, seed: int = 0) -> Posterior:
     }
     seasons: list[tuple[str | None, Season | None, float]] = [(None, None, P_STEADY if history.cycles else 1.0)]
     for cycle in history.cycles:
-        season = Season.of(history.effect, history.window_s, cycle)
-        seasons.append((cycle.name, season, (1 - P_STEADY) / len(history.cycles)))
+        share = (1 - P_STEADY) / len(history.cycles)
+        few = history.window_s < FEW_PERIODS * cycle.period_s and len(history.effect) < FEW_EFFECTS
+        for shared in (None, history.cause) if few else (None,):
+            season = Season.of(history.effect, history.window_s, cycle, shared=shared)
+            seasons.append((cycle.name, season, share / 2 if few else share))
     many = 3 ** len(tables) * len(seasons) > MODELS_MOST
     fixed = _best_shapes(tables, history, grid) if many else {}
     found = []

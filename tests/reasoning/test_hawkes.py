@@ -82,6 +82,25 @@ def test_the_evidence_is_the_integral_of_the_posterior() -> None:
     assert fit.weights.sum() == pytest.approx(1)
 
 
+def test_a_shared_season_expects_the_effects_where_the_causes_were() -> None:
+    """Without excitation, bin by bin: Gamma(a + k, a + K/24) goes before the effects' own count."""
+    cause, effect = np.array([8.1, 8.4, 32.3, 20.5]), np.array([8.2, 32.6, 44.7])
+    cycle = Cycle("day", 24.0, 0.0)
+    season = Season.of(effect, 48.0, cycle, shared=cause)
+    assert season.known[8] == 3 and season.known[20] == 1 and season.known.sum() == 4
+    heights = []
+    for its in (season, Season.of(effect, 48.0, cycle)):
+        model = Model([], np.array([1.0, 2.0]), count=3, window_s=48.0, season=its)
+        points = np.zeros((1, 1))
+        found = model.log_posterior(points) - log_logistic(points).sum(1)
+        rate, a, b = float(model.base_rates(points)[0]), CONCENTRATION + its.known, CONCENTRATION + its.known.sum() / 24
+        counts = np.bincount([8, 8, 20], minlength=24).astype(float)
+        known = a * np.log(b) - log_gamma(a) + log_gamma(a + counts) + counts * np.log(rate)
+        assert found == pytest.approx((known - (a + counts) * np.log(b + 2 * rate)).sum(), abs=1e-6)
+        heights.append(float(found[0]))
+    assert heights[0] > heights[1] + 1
+
+
 def test_a_season_without_excitation_is_integrated_exactly() -> None:
     """Each bin's factor is then Gamma(a + events, a + expected), of which the integral is known."""
     effect = np.array([0.1, 0.2, 3.3, 10.5, 24.2])
