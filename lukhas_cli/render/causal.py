@@ -34,7 +34,8 @@ def show_causal(screen: Screen, answer: CausalResponse) -> None:
         effect = answer.value_effect
         slope = effect.per_unit
         rows.append(("per unit", f"{slope.median:+.3g} ({slope.low:+.3g} to {slope.high:+.3g})"))
-        rows.append(("after", f"{effect.lag_days} days; adjusted for {', '.join(effect.adjusted_for)}"))
+        after = f"{effect.lag_days} days" if effect.lag_days else "0 days: the same day"
+        rows.append(("after", f"{after}; adjusted for {', '.join(effect.adjusted_for)}"))
     if answer.unmeasured_common_cause is not None:
         hidden = answer.unmeasured_common_cause
         rows.append(

@@ -52,7 +52,9 @@ def _of_times(question: Question, history: History, seed: int) -> contract.Causa
     if enough:
         forward, reverse = (each.p_link > BELIEVED for each in (posterior, turned))
         direction = ("both" if reverse else "forward") if forward else "reverse" if reverse else None
-    if direction is None:
+    if not enough:
+        reasons["direction"] = f"fewer than {LEAST} causes or effects are too few to claim a direction of"
+    elif direction is None:
         reasons["direction"] = "no link is probable enough, one way or the other, to claim a direction of"
     delay = each = None
     if posterior.p_link > 0.5:

@@ -45,7 +45,7 @@ def daily(event: str, values: Any) -> list[dict[str, Any]]:
 def test_two_observations_are_insufficient_and_the_interval_is_wide() -> None:
     answer = ask(**REFERENCE)
     assert (answer.cause, answer.effect) == ("increased_study_time", "improved_test_scores")
-    assert answer.evidence == "insufficient"
+    assert answer.evidence == "insufficient" and "too few" in answer.reasons["direction"]
     assert answer.direction is None and "direction" in answer.reasons
     assert answer.confidence_interval is not None
     assert answer.confidence_interval[0] == 0 and answer.confidence_interval[1] > 0.6

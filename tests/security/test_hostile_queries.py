@@ -12,7 +12,7 @@ from lukhas_sdk.contract.analysis import AnalyzeRequest
 from lukhasd.memory import item, query_reading
 from lukhasd.memory.phrases import phrases
 from lukhasd.memory.words import Analyser
-from lukhasd.reasoning import english, timespans
+from lukhasd.reasoning import causal_notes, english, timespans
 from lukhasd.reasoning.computing import LONGEST_READ, Workshop
 from lukhasd.reasoning.formulas import Formulas
 from lukhasd.reasoning.units import Units
@@ -87,6 +87,7 @@ async def test_an_analysed_query_costs_no_more_than_its_length(part: str, worksh
         query = (lead + part * LONGEST_READ)[: LONGEST_READ - 1] + "?"
         began_s = time.thread_time()
         workshop.work(AnalyzeRequest(query))
+        causal_notes.read(query)
         if question := timespans.read(query):
             await timespans.answer(question, now=now, lookup=nothing)
         assert time.thread_time() - began_s < ANALYSED_WITHIN_S, lead
