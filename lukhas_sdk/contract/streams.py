@@ -131,7 +131,7 @@ class Awareness(Response, frozen=True):
 
 
 class AwarenessEvent(Response, frozen=True, tag_field="stream", tag="awareness"):
-    """Sent when the state changes, the level by 0.05 or more, or when reflecting begins or ends."""
+    """Sent when the state changes, the level by 0.05 or more, or when reflecting or dreaming begins or ends."""
 
     id: str
     timestamp: datetime

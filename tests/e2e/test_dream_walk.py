@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from lukhas_sdk.aio import AsyncLukhasClient
 from lukhas_sdk.client import LukhasClient
+from lukhas_sdk.contract.base import API_PREFIX
+from lukhas_sdk.contract.streams import CONSCIOUSNESS
 from lukhas_sdk.errors import NotFound
 from lukhas_sdk.paths import Paths
+from lukhas_sdk.secrets import read_secret
 
 NOTES = (
     "Drip irrigation under mulch halved what the tomatoes drank last summer.",
@@ -76,3 +81,29 @@ async def test_both_clients(dreamer: Any) -> None:
         assert (await client.dream.list(limit=1)).total_count >= 2
         with pytest.raises(NotFound):
             await client.dream.compare(dream.dream_session_id, "dream_that_never_was")
+
+
+async def test_dreaming_is_told_over_a_websocket_while_it_lasts(dreamer: Any) -> None:
+    root = dreamer.path
+    paths = Paths(root / "config", root / "data", root / "state", root / "run")
+    key = await asyncio.to_thread(read_secret, paths, "local.key")
+    async with (
+        asyncio.timeout(60),
+        AsyncLukhasClient(paths=paths) as client,
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(paths.socket))) as session,
+        session.ws_connect(
+            f"http://localhost{API_PREFIX}{CONSCIOUSNESS.path}", headers={"X-API-Key": key or ""}
+        ) as socket,
+    ):
+        await socket.send_json({"action": "subscribe", "streams": ["awareness"]})
+        assert (await socket.receive_json())["type"] == "subscribed"
+        during = [
+            (await client.consciousness.state()).consciousness_state.current_mode
+            async for event in client.dream.watch("A garden", ["Limited water"], num_realities=2)
+            if event.type == "progress"
+        ]
+        assert during[0] == "DREAMING"
+        await client.dream.consolidate()
+        told = [(await socket.receive_json())["data"]["mode"] for _ in range(4)]
+        assert told == ["DREAMING", "IDLE"] * 2
+        assert (await client.consciousness.state()).consciousness_state.current_mode == "IDLE"
