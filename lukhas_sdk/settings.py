@@ -195,6 +195,9 @@ class DreamSettings(Section, frozen=True):
     new_memories: Annotated[
         int, Meta(ge=1, le=100_000, description="How many memories must have come since the last time")
     ] = 20
+    longest_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Time a dream by a model may take; what is there by then is kept")
+    ] = 110.0
 
 
 class ConstellationSettings(Section, frozen=True):

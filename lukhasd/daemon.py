@@ -194,7 +194,7 @@ async def build(paths: Paths, settings: Settings, closing: AsyncExitStack) -> Pa
     awareness = AwarenessKeeper(stars, bus, metrics)
     dreams = Dreams(
         database, memory, guardian=guardian, models=models, awareness=awareness,
-        relevance=await asyncio.to_thread(relevance.load),
+        relevance=await asyncio.to_thread(relevance.load), longest_s=settings.dream.longest_s,
     )  # fmt: skip
     stars.add("dream", dreams.self_test)
     awareness.start()

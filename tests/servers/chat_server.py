@@ -22,7 +22,7 @@ MODELS = (
     "good", "plain", "invents", "slow", "drip", "garbage", "binary", "empty", "refuses", "dies", "huge", "redirects",
     "wrong-shape", "judge", "judge-obeys", "judge-a", "judge-always", "guard-safe", "guard-unsafe", "guard-garbage",
     "guard-slow", "guard-drip", "guard-huge", "guard-redirects", "guard-refuses", "guard-injected", "obedient",
-    "tells", "dreamer", "dreamer-repeats", "dreamer-lies", "circles", "says",
+    "tells", "dreamer", "dreamer-repeats", "dreamer-lies", "dreamer-slow", "circles", "says",
 )  # fmt: skip
 last: dict[str, object] = {}
 taught: dict = {"pairs": [], "options": {}, "always": None, "says": ""}
@@ -148,7 +148,14 @@ class Handler(JsonHandler):
         quotation; labels, joined. `-repeats` has one idea, `-lies` quotes what does not stand there."""
         schema = body["response_format"]["json_schema"]["schema"]
         text = body["messages"][-1]["content"]
-        if "candidates" in schema["properties"]:
+        if "way" in schema["properties"]:
+            concept, description, features = ideas[
+                0 if body["model"] == "dreamer-repeats" else given["ideas"] % len(ideas)
+            ]
+            given["ideas"] += 1
+            way = schema["properties"]["way"]["enum"][0]
+            answer = {"way": way, "concept": concept, "description": description, "key_features": features}
+        elif "candidates" in schema["properties"]:
             first = 0 if body["model"] == "dreamer-repeats" else given["ideas"]
             given["ideas"] += 2
             chosen = [ideas[(first + n) % len(ideas)] for n in (0, 0 if body["model"] == "dreamer-repeats" else 1)]
@@ -165,6 +172,10 @@ class Handler(JsonHandler):
         self.say(json.dumps(answer))
 
     be_dreamer_repeats = be_dreamer_lies = be_dreamer
+
+    def be_dreamer_slow(self, body: dict) -> None:
+        time.sleep(0.5)
+        self.be_dreamer(body)
 
     def be_guard_safe(self, body: dict) -> None:
         self.say("\n\nsafe")
