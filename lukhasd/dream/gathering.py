@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lukhas_sdk.contract.memory import SearchHit, SearchRequest
-from lukhasd.dream.notes import Material, Note, excerpt
+from lukhasd.dream.notes import Material, Note, excerpt, sentences, shares_most
 from lukhasd.dream.relevance import Relevance
 from lukhasd.memory import MemoryStore
 from lukhasd.memory.words import Analyser
+from lukhasd.models.embedder import EmbedderError
 
 FOUND = 20
 """Memories that are looked at for each topic."""
@@ -40,6 +41,17 @@ class Gatherer:
         likely = [(hit, probability) for hit, probability in told if probability >= self._relevance.fitted.threshold]
         likely.sort(key=lambda pair: (-pair[1], pair[0].memory_id))
         return [
-            Note(hit.memory_id, excerpt(hit.content.data, topic, self._analyser), hit.event_at, probability)
+            Note(hit.memory_id, excerpt(self._telling(topic, hit.content.data)), hit.event_at, probability)
             for hit, probability in likely[:KEPT]
         ]
+
+    def _telling(self, topic: str, text: str) -> str:
+        """The sentence that is nearest to the topic; by words while the embedder is out of order."""
+        found = sentences(text)
+        if len(found) == 1:
+            return found[0]
+        try:
+            vectors = self._store.core.embedder.embed([topic, *found])
+        except EmbedderError:
+            return shares_most(found, topic, self._analyser)
+        return found[int((vectors[1:] @ vectors[0]).argmax())]

@@ -15,6 +15,8 @@ from lukhasd.memory.item import keywords
 from lukhasd.memory.words import Analyser
 
 EXCERPT_CHARS = 240
+SENTENCES_MOST = 40
+"""Of a note, that are looked at."""
 DRAWS_EACH = 40
 """Combinations that are drawn for each reality."""
 WAYS_MOST = 2_000
@@ -50,12 +52,21 @@ class Material:
         return [constraint for constraint, notes in self.by_constraint.items() if not notes]
 
 
-def excerpt(text: str, topic: str, analyser: Analyser) -> str:
-    """The sentence that shares the most words with the topic, the first of several, cut at EXCERPT_CHARS."""
+def sentences(text: str) -> list[str]:
+    """At most SENTENCES_MOST, each in one line."""
+    found = [" ".join(part.split()) for part in SENTENCE.split(text[:20_000]) if part.strip()]
+    return found[:SENTENCES_MOST] or [text[:1000]]
+
+
+def excerpt(sentence: str) -> str:
+    """Cut at EXCERPT_CHARS."""
+    return sentence if len(sentence) <= EXCERPT_CHARS else sentence[: EXCERPT_CHARS - 1].rpartition(" ")[0] + "…"
+
+
+def shares_most(found: Sequence[str], topic: str, analyser: Analyser) -> str:
+    """The sentence that shares the most words with the topic, the first of several."""
     wanted = set(analyser.terms(topic))
-    sentences = [" ".join(part.split()) for part in SENTENCE.split(text[:20_000]) if part.strip()] or [text[:1000]]
-    best = max(sentences, key=lambda sentence: len(wanted.intersection(analyser.terms(sentence))))
-    return best if len(best) <= EXCERPT_CHARS else best[: EXCERPT_CHARS - 1].rpartition(" ")[0] + "…"
+    return max(found, key=lambda sentence: len(wanted.intersection(analyser.terms(sentence))))
 
 
 def recombine(material: Material, *, count: int, creativity: float, chance: random.Random) -> list[Draft]:

@@ -1,8 +1,9 @@
-"""How likely a memory says something to a constraint, which is a topic and no question.
+"""How likely a memory says something to a seed or constraint, which is a topic and no question.
 
-Two features, and a logistic model on them (Platt, 1999): the memory's own probability of answering, as
-`lukhasd.memory.likelihood` gives it for questions, as a logit; and its cosine. `lukhasd.dream.relevance_training` fits
-it; the figures on constraints and notes that it was not fitted on stand beside the coefficients.
+A logistic model (Platt, 1999) on the cosine, and on how near the farthest of what was found is: the more is stored, the
+nearer is even what has nothing to do with the topic. The probability of answering, as `lukhasd.memory.likelihood` gives
+it for questions, made it worse beside them, and is used where there is no cosine. `lukhasd.dream.relevance_training`
+fits both; the figures on what they were not fitted on stand beside the coefficients.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lukhasd.models.logistic import Floats, Logistic
 
 FILE = "relevance.json"
 LEAST = 1e-4
+FARTHEST = 5
 
 
 class Fitted(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class Fitted(msgspec.Struct, frozen=True):
     with_vectors: Logistic
     words_only: Logistic
     threshold: float
-    """From here on a memory counts: where F1 was best on the fitted set."""
+    """From here on a memory counts: where F0.5 was best, on average over the fitted sets."""
     figures: dict[str, float]
 
 
@@ -40,25 +42,31 @@ class Relevance:
         self._likelihood = likelihood
         self.fitted = fitted
 
-    def probabilities(self, constraint: str, hits: Sequence[SearchHit]) -> list[float]:
-        """Calibrated, of each hit that it says something to the constraint."""
+    def probabilities(self, topic: str, hits: Sequence[SearchHit]) -> list[float]:
+        """Calibrated, of each hit that it says something to the topic."""
         if not hits:
             return []
-        rows = features(self._likelihood, constraint, hits)
-        if rows.shape[1] == 2:
+        rows = nearness(hits)
+        if rows is not None:
             return [float(each) for each in self.fitted.with_vectors.probabilities(rows)]
-        return [float(each) for each in self.fitted.words_only.probabilities(rows)]
+        return [float(each) for each in self.fitted.words_only.probabilities(logits(self._likelihood, topic, hits))]
 
 
-def features(likelihood: Likelihood, constraint: str, hits: Sequence[SearchHit]) -> Floats:
-    """A row a hit: the logit, and the cosine where any of them has one."""
-    found = [answerable.found(hit) for hit in hits]
-    logits = [_logit(each) for each in likelihood.probabilities(constraint, found)]
+def nearness(hits: Sequence[SearchHit]) -> Floats | None:
+    """(hits, 2): the cosine, one without counting as the lowest of the others, and the mean of the lowest FARTHEST of
+    all. None where none of them has one."""
     known = [hit.cosine for hit in hits if hit.cosine is not None]
     if not known:
-        return np.array(logits)[:, None]
+        return None
     cosines = [min(known) if hit.cosine is None else hit.cosine for hit in hits]
-    return np.column_stack([logits, cosines])
+    lowest = sorted(cosines)[:FARTHEST]
+    return np.array([[cosine, sum(lowest) / len(lowest)] for cosine in cosines])
+
+
+def logits(likelihood: Likelihood, topic: str, hits: Sequence[SearchHit]) -> Floats:
+    """(hits, 1): of the probability that each answers."""
+    found = [answerable.found(hit) for hit in hits]
+    return np.array([[_logit(each)] for each in likelihood.probabilities(topic, found)])
 
 
 def load() -> Relevance:
