@@ -87,6 +87,7 @@ async def run(paths: Paths, settings: Settings) -> None:
         closing.enter_context(only_one(paths))
         log.configure(paths, settings.daemon)
         parts = await build(paths, settings, closing)
+        await parts.consolidator.repair()
         server = Server(parts)
         await server.start()
         closing.push_async_callback(server.stop)

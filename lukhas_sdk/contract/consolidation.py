@@ -10,7 +10,8 @@ import msgspec
 from lukhas_sdk.contract.base import Limit, Name, NoBody, NoParams, Operation, Reasons, Request, Response, Tier
 
 ConsolidationState = Literal["preview", "applied", "rolled_back", "undone"]
-"""`rolled_back`: recall fell by more than half a point, and everything was put back."""
+"""`rolled_back`: recall fell by more than half a point, or the daemon stopped before that was known, and everything was
+put back."""
 
 
 class ConsolidateRequest(Request, frozen=True):

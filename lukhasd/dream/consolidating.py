@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import secrets
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from lukhasd.memory.repair import Assessed
 from lukhasd.memory.rows import MemoryRow
 from lukhasd.memory.words import Analyser
 
+logger = logging.getLogger(__name__)
 MEMORIES_MOST = 5_000
 """The newest current ones, that are looked at."""
 SAMPLE = 200
@@ -45,6 +47,7 @@ LISTED = 50
 SAMPLE_SEED = 7
 NOT_CHANGED = "nothing was changed"
 CUT_SHORT = "the daemon stopped before it was measured"
+"""Found at the next start, it is put back."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,21 @@ class Consolidator:
         """Puts back what was not changed since. NotFound, or Conflict where it is not applied."""
         return await self._core.finish(self._undo(owner, consolidation_id))
 
+    async def repair(self) -> None:
+        """Puts back what a stop or a crash left written and not measured. Nothing else may run yet."""
+        sql = "SELECT owner, report FROM consolidations WHERE state = 'applied'"
+        found = await self._core.database.read(lambda cursor: cursor.execute(sql).fetchall())
+        for owner, text in found:
+            report = msgspec.json.decode(text, type=Consolidation)
+            if report.reasons.get("recall_after") == CUT_SHORT:
+                await self._core.finish(self._put_back(owner, report.consolidation_id, "rolled_back"))
+                logger.warning("a consolidation that was cut short was put back", extra={"id": report.consolidation_id})
+
     async def _undo(self, owner: str, consolidation_id: str) -> Consolidation:
         async with self._running:
-            return await self._put_back(owner, consolidation_id, "undone")
+            done = await self._put_back(owner, consolidation_id, "undone")
+            await self._core.upkeep.wait(VECTORS_WAIT_S)
+            return done
 
     async def _consolidate(self, caller: Caller, request: contract.ConsolidateRequest, now: datetime) -> Consolidation:
         async with self._running, self._awareness.working(caller.identity_id, "DREAMING"):
@@ -164,7 +179,8 @@ class Consolidator:
         )
         await self._core.database.write(lambda cursor: _update(cursor, owner, report))
         if before is not None and after is not None and before - after > FALL_MOST + 1e-9:
-            return await self._put_back(owner, report.consolidation_id, "rolled_back")
+            report = await self._put_back(owner, report.consolidation_id, "rolled_back")
+            await self._core.upkeep.wait(VECTORS_WAIT_S)
         return report
 
     async def _know(self, owner: str) -> Known:
@@ -262,7 +278,6 @@ class Consolidator:
 
         done = await self._core.change(work, at_most=20 * len(steps) + 1)
         self._core.told(Change("consolidation_undone", owner, list(dict.fromkeys(step.memory_id for step in steps))))
-        await self._core.upkeep.wait(VECTORS_WAIT_S)
         return done
 
 

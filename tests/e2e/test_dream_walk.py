@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -25,11 +31,28 @@ NOTES = (
 )
 
 
+DATA = Path(__file__).parents[1] / "data"
+
+
 @pytest.fixture(scope="module")
 def dreamer(unlimited_home: Any) -> Any:
     lines = "".join(json.dumps({"text": text}) + "\n" for text in NOTES)
     unlimited_home.run("memory", "import", "-", input=lines, check=True)
+    with LukhasClient(paths=paths_of(unlimited_home)) as client:
+        searchable(client)
     return unlimited_home
+
+
+def paths_of(home: Any) -> Paths:
+    return Paths(home.path / "config", home.path / "data", home.path / "state", home.path / "run")
+
+
+def searchable(client: LukhasClient) -> None:
+    """By meaning too, all of it."""
+    deadline_s = time.monotonic() + 60
+    while client.memory.stats().pending_vectors:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
 
 
 def test_a_walk(dreamer: Any) -> None:
@@ -69,9 +92,31 @@ def test_consolidation_from_the_command_line(dreamer: Any) -> None:
     assert dreamer.run("dream", "undo", "consolidate_that_never_was").returncode == 5
 
 
+def test_a_consolidation_that_is_killed_is_put_back_at_the_next_start(dreamer: Any) -> None:
+    dreamer.run("memory", "import", str(DATA / "reflection" / "year.jsonl"), check=True)
+    paths = paths_of(dreamer)
+    with LukhasClient(paths=paths) as client:
+        for note in json.loads((DATA / "dream" / "relevance_fitted.json").read_text())["notes"][:20]:
+            for text in (note, f"Note to self: {note[0].lower()}{note[1:]}"):
+                client.memory.store(text, force=True)
+        searchable(client)
+        before = dreamer.run("export", "-", check=True).stdout
+        deadline_s = time.monotonic() + 60
+        with ThreadPoolExecutor() as pool:
+            pool.submit(dreamer.run, "dream", "consolidate", "--apply")
+            while not (done := client.dream.consolidations().consolidations) or done[0].state != "applied":
+                assert time.monotonic() < deadline_s
+            (pid,) = dreamer.pids()
+            os.kill(pid, signal.SIGKILL)
+    assert done[0].replay.recall_after is None, "it was measured before it could be killed"
+    listed = json.loads(dreamer.run("dream", "consolidations", "--json", check=True).stdout)["data"]["consolidations"]
+    assert (listed[0]["consolidation_id"], listed[0]["state"]) == (done[0].consolidation_id, "rolled_back")
+    assert len(listed[0]["merges"]) >= 15
+    assert dreamer.run("export", "-", check=True).stdout == before
+
+
 async def test_both_clients(dreamer: Any) -> None:
-    root = dreamer.path
-    paths = Paths(root / "config", root / "data", root / "state", root / "run")
+    paths = paths_of(dreamer)
     with LukhasClient(paths=paths) as client:
         dream = client.dream.generate("A garden", ["Limited water"], num_realities=1)
         steps = [event.step for event in client.dream.watch("A garden", ["Limited water"], num_realities=1)]
@@ -84,8 +129,7 @@ async def test_both_clients(dreamer: Any) -> None:
 
 
 async def test_dreaming_is_told_over_a_websocket_while_it_lasts(dreamer: Any) -> None:
-    root = dreamer.path
-    paths = Paths(root / "config", root / "data", root / "state", root / "run")
+    paths = paths_of(dreamer)
     key = await asyncio.to_thread(read_secret, paths, "local.key")
     async with (
         asyncio.timeout(60),
@@ -97,13 +141,10 @@ async def test_dreaming_is_told_over_a_websocket_while_it_lasts(dreamer: Any) ->
     ):
         await socket.send_json({"action": "subscribe", "streams": ["awareness"]})
         assert (await socket.receive_json())["type"] == "subscribed"
-        during = [
-            (await client.consciousness.state()).consciousness_state.current_mode
-            async for event in client.dream.watch("A garden", ["Limited water"], num_realities=2)
-            if event.type == "progress"
-        ]
-        assert during[0] == "DREAMING"
+        dream = await client.dream.generate("A garden", ["Limited water"], num_realities=2)
         await client.dream.consolidate()
-        told = [(await socket.receive_json())["data"]["mode"] for _ in range(4)]
-        assert told == ["DREAMING", "IDLE"] * 2
+        told = [await socket.receive_json() for _ in range(4)]
+        assert [event["data"]["mode"] for event in told] == ["DREAMING", "IDLE"] * 2
+        began, ended = (datetime.fromisoformat(event["timestamp"]) for event in told[:2])
+        assert began < dream.created_at <= ended
         assert (await client.consciousness.state()).consciousness_state.current_mode == "IDLE"
