@@ -1,8 +1,9 @@
 """What emotions the words of a text express, by a packaged model: twenty-seven classes and valence.
 
-A text's features are the mean, the maximum and the first of what the packaged MiniLM's first layers make of its tokens,
-and its hashed n-grams. A layer of our own reads the one, a linear map the other; each class is logistic in their sum.
-The weights come from `lukhasd.consciousness.emotion_training`; MODEL_CARD.md beside them says what they can do.
+Detectors of our own read each token as the packaged MiniLM's fourth layer has it, with its neighbours. How strongly
+each is met, at most and on the whole, a hidden layer on what the fourth and the last layer make of the text as a whole,
+and its hashed n-grams add up to a class's logit. The weights come from `lukhasd.consciousness.emotion_training`;
+MODEL_CARD.md beside them says what they can do.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import hashlib
 import io
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Protocol
@@ -26,7 +28,8 @@ from lukhasd.guardian.classifiers.ngrams import features
 from lukhasd.models import minilm
 
 logger = logging.getLogger(__name__)
-LAYERS = 4
+LAYERS = (4, 6)
+"""Of the packaged model: its fourth layer's and its last."""
 POSITIVE = (
     "admiration", "amusement", "approval", "caring", "desire", "excitement", "gratitude", "joy", "love", "optimism",
     "pride", "relief",
@@ -41,6 +44,8 @@ READ_TOKENS = 60
 WIDTH = 384
 
 Floats = NDArray[np.float32]
+Bytes = NDArray[np.int8]
+Places = NDArray[np.int64]
 
 
 class BrokenEmotion(Exception):
@@ -73,50 +78,94 @@ class Manifest(msgspec.Struct, frozen=True):
     """By class, of its probability; a class without one is suppressed: the model cannot tell it."""
 
 
-class Reader:
-    """Texts to what the packaged model's first layers make of them."""
+@dataclass(frozen=True)
+class Seen:
+    """What the packaged model makes of some texts. `tokens` (tokens of all of them, WIDTH): its fourth layer, one text
+    after the other, their marks among them; `starts`: where each begins, and the end. `pooled` (texts, 6 × WIDTH): over
+    those tokens the mean, the maximum and the first, of the fourth layer, then of the last."""
 
+    tokens: Floats
+    starts: Places
+    pooled: Floats
+
+
+class Reader:
     def __init__(self) -> None:
-        self._session = minilm.open_layers(minilm.packaged_model(), LAYERS)
+        self._session = minilm.open_layers(minilm.packaged_model(), *LAYERS)
         self._tokenizer = minilm.tokenizer()
 
-    def read(self, texts: Sequence[str]) -> Floats:
-        """(texts, 3 × WIDTH): over the tokens and their marks, mean, maximum and the first."""
+    def read(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Seen]]:
+        """Texts of like length together: their places, and what is seen of them."""
         rows = [self._tokenizer.encode_until(text, READ_TOKENS) for text in texts]
-        found = np.zeros((len(rows), 3 * WIDTH), dtype=np.float32)
         for batch in minilm.batches(rows):
-            hidden = self._session.run(None, minilm.inputs([rows[place] for place in batch], self._tokenizer))[0]
-            for number, place in enumerate(batch):
-                states = hidden[number, : len(rows[place]) + 2]
-                found[place] = np.concatenate([states.mean(axis=0), states.max(axis=0), states[0]])
-        return found
+            layers = self._session.run(None, minilm.inputs([rows[place] for place in batch], self._tokenizer))
+            sizes = [len(rows[place]) + 2 for place in batch]
+            pooled = [
+                np.concatenate([part for layer in layers for part in _pool(layer[number, :size])])
+                for number, size in enumerate(sizes)
+            ]
+            tokens = np.concatenate([layers[0][number, :size] for number, size in enumerate(sizes)])
+            yield batch, Seen(tokens, np.concatenate([[0], np.cumsum(sizes)]), np.array(pooled))
+
+
+def _pool(states: Floats) -> tuple[Floats, Floats, Floats]:
+    return states.mean(axis=0), states.max(axis=0), states[0]
+
+
+def neighboured(tokens: Floats, starts: Places) -> Floats:
+    """(tokens, 3 × width): each with the one before and the one after in its text, zero at its ends."""
+    before, after = np.zeros_like(tokens), np.zeros_like(tokens)
+    before[1:], after[:-1] = tokens[:-1], tokens[1:]
+    before[starts[:-1]] = after[starts[1:] - 1] = 0.0
+    return np.concatenate([tokens, before, after], axis=1)
+
+
+def met(strengths: Floats, starts: Places) -> tuple[Floats, Floats]:
+    """(texts, detectors) each: how strongly at most, and on the whole."""
+    begins, sizes = starts[:-1], np.diff(starts).astype(np.float32)[:, None]
+    whole = np.add.reduceat(strengths, begins, axis=0) / sizes
+    return np.maximum.reduceat(strengths, begins, axis=0), np.asarray(whole, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """`grams` (buckets, columns) int8 with a scale a column; the layer of our own is `first` (3 × WIDTH, hidden) and
-    `second` (hidden, columns), over features less `mean` in units of `spread`."""
+    """`grams` (buckets, columns), `taps` (3 × WIDTH, detectors) and `first` (6 × WIDTH, hidden) are int8 with a scale a
+    column; `second` (hidden + 2 × detectors, columns) reads the hidden layer and what is met. Tokens and pooled are
+    taken less their mean in units of their spread."""
 
-    grams: NDArray[np.int8]
-    scales: Floats
+    grams: Bytes
+    gram_scales: Floats
+    token_mean: Floats
+    token_spread: Floats
+    taps: Bytes
+    tap_scales: Floats
+    tap_bias: Floats
     mean: Floats
     spread: Floats
-    first: Floats
+    first: Bytes
+    first_scales: Floats
     first_bias: Floats
     second: Floats
     bias: Floats
 
-    def logits(self, read: Floats, texts: Sequence[str]) -> Floats:
+    def logits(self, seen: Seen, texts: Sequence[str]) -> Floats:
         """(texts, columns)."""
-        inner = np.maximum((read - self.mean) / self.spread @ self.first + self.first_bias, 0.0)
-        found: Floats = inner @ self.second + self.bias
+        taps, first = self.matrices
+        tokens = (seen.tokens - self.token_mean) / self.token_spread
+        most, whole = met(np.maximum(neighboured(tokens, seen.starts) @ taps + self.tap_bias, 0.0), seen.starts)
+        hidden = np.maximum((seen.pooled - self.mean) / self.spread @ first + self.first_bias, 0.0)
+        found: Floats = np.concatenate([hidden, most, whole], axis=1) @ self.second + self.bias
         for place, text in enumerate(texts):
             found[place] += self._gram_logits(text)
         return found
 
+    @cached_property
+    def matrices(self) -> tuple[Floats, Floats]:
+        return self.taps * self.tap_scales, self.first * self.first_scales
+
     def _gram_logits(self, text: str) -> Floats:
         buckets = features(text)
-        total = self.grams[buckets].sum(axis=0, dtype=np.float32) * self.scales
+        total = self.grams[buckets].sum(axis=0, dtype=np.float32) * self.gram_scales
         return np.asarray(total / np.sqrt(max(len(buckets), 1)), dtype=np.float32)
 
 
@@ -130,7 +179,7 @@ class EmotionModel:
 
     def feel(self, texts: Sequence[str]) -> list[Felt]:
         reader, weights, manifest = self._load()
-        logits = weights.logits(reader.read(texts), texts)
+        logits = judge(reader, weights, texts)
         return [_felt(row, manifest) if any(map(str.isalnum, text)) else Felt(None, ())
                 for row, text in zip(logits, texts, strict=True)]  # fmt: skip
 
@@ -142,6 +191,14 @@ class EmotionModel:
                 except (OSError, minilm.BrokenModel, msgspec.DecodeError, ValueError, KeyError) as error:
                     raise BrokenEmotion(str(error)) from error
             return self._loaded
+
+
+def judge(reader: Reader, weights: Weights, texts: Sequence[str]) -> Floats:
+    """(texts, columns): logits."""
+    found = np.zeros((len(texts), len(weights.bias)), dtype=np.float32)
+    for batch, seen in reader.read(texts):
+        found[batch] = weights.logits(seen, [texts[place] for place in batch])
+    return found
 
 
 async def measure_valence(emotion: Emotion | None, text: str) -> float | None:
@@ -163,8 +220,9 @@ def load(folder: Traversable) -> tuple[Weights, Manifest]:
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise ValueError("emotion.npz is not the file that manifest.json names: reinstall lukhas")
     with np.load(io.BytesIO(content)) as arrays:
-        floats = {name: arrays[name].astype(np.float32) for name in arrays.files if name != "grams"}
-        return Weights(grams=arrays["grams"], **floats), manifest
+        found = {name: arrays[name] for name in arrays.files}
+    whole = {name: array if array.dtype == np.int8 else array.astype(np.float32) for name, array in found.items()}
+    return Weights(**whole), manifest
 
 
 def packaged() -> Traversable:

@@ -23,19 +23,32 @@ import msgspec
 import numpy as np
 
 from lukhasd.consciousness import emotion_fit as fit
-from lukhasd.consciousness.emotion import NEGATIVE, POSITIVE, Manifest, Reader, Weights, load, packaged
+from lukhasd.consciousness.emotion import (
+    NEGATIVE,
+    POSITIVE,
+    WIDTH,
+    Manifest,
+    Reader,
+    Seen,
+    Weights,
+    judge,
+    load,
+    packaged,
+)
 from lukhasd.consciousness.emotion_fit import Floats, Grams
 from lukhasd.guardian.classifiers.ngrams import features
 from lukhasd.models.logistic import auc
 
-VERSION = "1"
+VERSION = "2"
 SEED = 0
+SAMPLED = 37
+"""One token of so many says what a token is like."""
 LEAST_F1 = 0.1
 """Where no model had seen the texts; a class below it is suppressed."""
 
 
 @dataclass(frozen=True)
-class Examples:
+class Labelled:
     """`labels`: (texts, classes)."""
 
     texts: list[str]
@@ -56,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
-    parser.add_argument("--cache", type=Path, help="keep the lower layers' output here, for another run")
+    parser.add_argument("--cache", type=Path, help="keep what MiniLM makes of the texts here, 850 MB, for another run")
     parser.add_argument("--measure", type=Path, metavar="FILE", help="train nothing")
     given = parser.parse_args(arguments)
     classes = (given.data / "labels.txt").read_text(encoding="utf-8").split()
@@ -77,27 +90,32 @@ def main(arguments: Sequence[str]) -> None:
     report(measure(dev, *load(given.out)))
 
 
-def read(file: Path, classes: int) -> Examples:
+def read(file: Path, classes: int) -> Labelled:
     rows = [line.split("\t") for line in file.read_text(encoding="utf-8").split("\n") if line]
     labels = np.zeros((len(rows), classes), dtype=np.float32)
     for place, row in enumerate(rows):
         labels[place, [int(number) for number in row[1].split(",")]] = 1.0
-    return Examples([row[0] for row in rows], labels)
+    return Labelled([row[0] for row in rows], labels)
 
 
-def learn(train: Examples, classes: Sequence[str], cache: Path | None) -> tuple[Weights, dict[str, float]]:
-    seen = lower_layers(train.texts, cache)
-    mean, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-5
-    seen = (seen - mean) / spread
-    grams = Grams.of([features(text) for text in train.texts])
+def learn(train: Labelled, classes: Sequence[str], cache: Path | None) -> tuple[Weights, dict[str, float]]:
+    seen = layers(train.texts, cache)
+    sample = seen.tokens[::SAMPLED].astype(np.float32)
+    norm = {
+        "token_mean": sample.mean(axis=0), "token_spread": sample.std(axis=0) + 1e-3,
+        "mean": seen.pooled.mean(axis=0), "spread": seen.pooled.std(axis=0) + 1e-5,
+    }  # fmt: skip
+    tokens = ((seen.tokens - norm["token_mean"]) / norm["token_spread"]).astype(np.float32)
+    pooled = (seen.pooled - norm["mean"]) / norm["spread"]
+    examples = fit.Examples(Seen(tokens, seen.starts, pooled), Grams.of([features(text) for text in train.texts]))
     labels = np.column_stack([train.labels, *(_any_of(train.labels, classes, some) for some in (POSITIVE, NEGATIVE))])
     part = np.random.default_rng(SEED).permutation(len(train.texts)) % fit.FOLDS
     unseen = np.zeros_like(labels)
     folds = []
     for number in range(fit.FOLDS):
-        fold = fit.fit_fold(seen, grams, labels, np.flatnonzero(part != number), seed=number, tell=tell)
+        fold = fit.fit_fold(examples, labels, np.flatnonzero(part != number), number=number, tell=tell)
         held = np.flatnonzero(part == number)
-        unseen[held] = fold.logits(seen, grams, held)
+        unseen[held] = fold.logits(examples, held)
         folds.append(fold)
     scale, shift = np.array(
         [fit.calibrate(unseen[:, column], labels[:, column]) for column in range(labels.shape[1])], dtype=np.float32
@@ -108,38 +126,41 @@ def learn(train: Examples, classes: Sequence[str], cache: Path | None) -> tuple[
         limit = fit.threshold(given[:, column])
         if f1(given[:, column] > limit, labels[:, column] > 0) >= LEAST_F1:
             thresholds[name] = round(limit, 4)
-    joined = fit.joined(folds, mean=mean.astype(np.float32), spread=spread.astype(np.float32))
+    joined = fit.joined(folds, **norm)
     return fit.scaled(joined, scale, shift), thresholds
 
 
-def lower_layers(texts: Sequence[str], cache: Path | None) -> Floats:
+def layers(texts: Sequence[str], cache: Path | None) -> Seen:
+    """In the order of the texts."""
     if cache is not None and cache.exists():
-        return np.asarray(np.load(cache)[: len(texts)], dtype=np.float32)
+        with np.load(cache) as kept:
+            return Seen(kept["tokens"], kept["starts"], kept["pooled"].astype(np.float32))
     reader = Reader()
-    found = []
-    for at in range(0, len(texts), 2000):
-        found.append(reader.read(texts[at : at + 2000]))
-        tell(f"lower layers: {at} of {len(texts)}")
-    seen = np.concatenate(found)
+    tokens: list[Floats] = [np.zeros((0, WIDTH), dtype=np.float16)] * len(texts)
+    pooled = np.zeros((len(texts), 6 * WIDTH), dtype=np.float16)
+    for batch, seen in reader.read(texts):
+        pooled[batch] = seen.pooled
+        for number, place in enumerate(batch):
+            tokens[place] = seen.tokens[seen.starts[number] : seen.starts[number + 1]].astype(np.float16)
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in tokens])])
+    whole = Seen(np.concatenate(tokens), starts, pooled.astype(np.float32))
     if cache is not None:
-        np.save(cache, seen.astype(np.float16))
-    return seen
+        np.savez(cache, tokens=whole.tokens, starts=starts, pooled=pooled)
+    return whole
 
 
 def packed(weights: Weights) -> bytes:
     file = io.BytesIO()
-    arrays = {name: array if name == "grams" else array.astype(np.float16) for name, array in asdict(weights).items()}
+    arrays = {
+        name: array if array.dtype == np.int8 else array.astype(np.float16) for name, array in asdict(weights).items()
+    }
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 
 
-def measure(examples: Examples, weights: Weights, manifest: Manifest) -> Figures:
+def measure(examples: Labelled, weights: Weights, manifest: Manifest) -> Figures:
     classes = manifest.columns[:-2]
-    reader = Reader()
-    logits = np.concatenate([
-        weights.logits(reader.read(some), some)
-        for some in (examples.texts[at : at + 2000] for at in range(0, len(examples.texts), 2000))
-    ])  # fmt: skip
+    logits = judge(Reader(), weights, examples.texts)
     given = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     truth = examples.labels > 0
     by_class = {

@@ -19,9 +19,11 @@ EPSILON = 1e-12
 Floats = NDArray[np.float32]
 
 
-def build(packaged: bytes, *, layers: int = LAYERS) -> bytes:
-    """A model from `input_ids` and `attention_mask`, (texts, tokens), to what layer `layers` makes of each token,
-    (texts, tokens, WIDTH). Raises ValueError or KeyError where `packaged` is another model."""
+def build(packaged: bytes, *layers: int) -> bytes:
+    """A model from `input_ids` and `attention_mask`, (texts, tokens), to what each of `layers`, rising from 1, makes of
+    each token, (texts, tokens, WIDTH) each; the last without them. Raises ValueError or KeyError where `packaged` is
+    another model."""
+    wanted = layers or (LAYERS,)
     tensors, nodes = read(packaged)
     products = [inputs[1] for operator, inputs in nodes if operator == "MatMul" and f"{inputs[1]}_q" in tensors]
     if len(products) != LAYERS * PRODUCTS:
@@ -31,10 +33,13 @@ def build(packaged: bytes, *, layers: int = LAYERS) -> bytes:
     graph.input("attention_mask", ("texts", "tokens"))
     mask = graph.node("Cast", ["attention_mask"], ["mask"], to=6)
     states = _embed(graph, tensors, ids)
-    for layer in range(layers):
+    outputs = []
+    for layer in range(max(wanted)):
         names = products[layer * PRODUCTS : (layer + 1) * PRODUCTS]
         states = _layer(graph, tensors, states, mask=mask, names=names, layer=layer)
-    return graph.model(states)
+        if layer + 1 in wanted:
+            outputs.append(states)
+    return graph.model(outputs)
 
 
 def _embed(graph: Graph, tensors: dict[str, Array], ids: str) -> str:

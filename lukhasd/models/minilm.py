@@ -58,10 +58,10 @@ def tokenizer() -> WordPiece:
     return WordPiece(vocabulary())
 
 
-def open_layers(path: Path, layers: int = bert.LAYERS, *, threads: int = 1) -> Any:
-    """A session of the model's first layers: see `bert.build`. Raises BrokenModel."""
+def open_layers(path: Path, *layers: int, threads: int = 1) -> Any:
+    """A session that gives what these layers make of a text: see `bert.build`. Raises BrokenModel."""
     check(path)
-    return open_session(bert.build(path.read_bytes(), layers=layers), threads=threads)
+    return open_session(bert.build(path.read_bytes(), *layers), threads=threads)
 
 
 def open_session(model: bytes, *, threads: int = 1) -> Any:

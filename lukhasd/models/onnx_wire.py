@@ -87,8 +87,8 @@ class Graph:
         self._parts.append(delimited(GRAPH_NODE, content))
         return outputs[0]
 
-    def model(self, output: str) -> bytes:
-        parts = [*self._parts, delimited(GRAPH_OUTPUT, delimited(VALUE_NAME, output.encode()))]
+    def model(self, outputs: Sequence[str]) -> bytes:
+        parts = [*self._parts, *(delimited(GRAPH_OUTPUT, delimited(VALUE_NAME, name.encode())) for name in outputs)]
         known = integer(OPSET_VERSION, OPSET)
         own = delimited(OPSET_DOMAIN, OWN_OPERATORS.encode()) + integer(OPSET_VERSION, 1)
         begin = integer(MODEL_IR_VERSION, IR_VERSION) + delimited(MODEL_OPSET, known) + delimited(MODEL_OPSET, own)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,12 @@ from lukhasd.consciousness.emotion import (
     POSITIVE,
     BrokenEmotion,
     EmotionModel,
+    Seen,
     load,
     measure_valence,
     packaged,
 )
-from lukhasd.consciousness.emotion_fit import Grams
+from lukhasd.consciousness.emotion_fit import Examples, Grams
 from lukhasd.daemon import build
 from lukhasd.guardian.classifiers.ngrams import features
 from lukhasd.identity.caller import Caller
@@ -100,23 +102,38 @@ async def test_a_broken_file_is_said_and_fails_nothing(harm: str, tmp_path: Path
         await asyncio.to_thread(broken.feel, ["What a day!"])
 
 
-def test_the_fit_learns_from_both_its_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Column 0 hangs on the words alone, column 1 on the features alone, column 2 on neither."""
-    for name, value in {"EPOCHS": 30, "BATCH": 32, "HIDDEN": 8, "WARM_STEPS": 5, "RATE": 1e-2}.items():
+def test_the_fit_learns_from_all_it_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Column 0 hangs on the words, column 1 on the text as a whole, column 2 on the neighbours of a token, column 3 on
+    nothing; odd folds see the other half of the whole, and no words."""
+    changed = {"EPOCHS": 40, "BATCH": 32, "HIDDEN": 8, "DETECTORS": 8, "WARM_STEPS": 5, "RATE": 2e-2}
+    for name, value in changed.items():
         monkeypatch.setattr(emotion_fit, name, value)
     chance = np.random.default_rng(5)
     texts = [("merry" if place % 2 else "dreary") + f" note {place % 7}" for place in range(400)]
-    read = chance.normal(size=(400, 12)).astype(np.float32)
-    labels = np.column_stack([np.arange(400) % 2, read[:, 3] > 0, chance.random(400) < 0.5]).astype(np.float32)
-    grams, train, held = Grams.of([features(text) for text in texts]), np.arange(300), np.arange(300, 400)
-    fold = emotion_fit.fit_fold(read, grams, labels, train, seed=1, tell=lambda line: None)
-    right = ((fold.logits(read, grams, held) > 0) == (labels[held] > 0)).mean(axis=0)
-    assert right[0] > 0.97
-    assert right[1] > 0.85
-    assert right[2] < 0.65
-    joined = emotion_fit.joined([fold, fold], mean=np.zeros(12, np.float32), spread=np.ones(12, np.float32))
-    again = joined.logits(read[held], [texts[place] for place in held])
-    assert np.abs(again - fold.logits(read, grams, held)).max() < 0.1, "int8 and doubling lose nothing that tells"
+    pooled = chance.normal(size=(400, 24)).astype(np.float32)
+    pooled[:, 15] = pooled[:, 3]
+    sizes = chance.integers(3, 9, 400)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    tokens = chance.choice(np.array([-1.0, 1.0], np.float32), (int(starts[-1]), 4))
+    pairs = [any(a[0] > 0 and b[1] > 0 and a[2] > 0 and b[2] < 0 for a, b in pairwise(tokens[start:end]))
+             for start, end in pairwise(starts)]  # fmt: skip
+    labels = np.column_stack([np.arange(400) % 2, pooled[:, 3] > 0, pairs, chance.random(400) < 0.5]).astype(np.float32)
+    examples = Examples(Seen(tokens, starts, pooled), Grams.of([features(text) for text in texts]))
+    train, held = np.arange(300), np.arange(300, 400)
+    folds = [emotion_fit.fit_fold(examples, labels, train, number=n, tell=lambda line: None) for n in (0, 1)]
+    right = [((fold.logits(examples, held) > 0) == (labels[held] > 0)).mean(axis=0) for fold in folds]
+    assert right[0][0] > 0.97
+    assert right[1][0] < 0.65
+    for one in right:
+        assert one[1] > 0.8
+        assert one[2] > max(labels[held, 2].mean(), 1 - labels[held, 2].mean()) + 0.05
+        assert one[3] < 0.65
+    norm = {"token_mean": np.zeros(4), "token_spread": np.ones(4), "mean": np.zeros(24), "spread": np.ones(24)}
+    joined = emotion_fit.joined(folds, **{name: each.astype(np.float32) for name, each in norm.items()})
+    chosen, begins = examples.tokens(held)
+    again = joined.logits(Seen(chosen, begins, pooled[held]), [texts[place] for place in held])
+    mean = np.mean([fold.logits(examples, held) for fold in folds], axis=0)
+    assert np.abs(again - mean).max() < 0.2, "int8 and joining lose nothing that tells"
 
 
 def test_calibration_and_threshold() -> None:
