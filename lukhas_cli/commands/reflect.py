@@ -13,7 +13,6 @@ from lukhas_cli.outputs import private_output
 from lukhas_cli.render.progress import running
 from lukhas_cli.render.reflection import show_reflection
 from lukhas_sdk.contract import reflection as contract
-from lukhas_sdk.errors import ValidationError
 
 app = new_app()
 
@@ -35,7 +34,9 @@ def reflect(
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Only from this date on.")] = None,
     emotions: Annotated[bool, typer.Option("--emotions/--no-emotions", help="Look at what the words express.")] = True,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed gives the same answer.")] = 0,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw topics over time: an SVG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw topics over time: .svg or .png.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace that file where it is there.")] = False,
 ) -> Outcome:
     """Find topics, preferences and changes in what you stored and asked, with the evidence for each.
@@ -45,17 +46,15 @@ def reflect(
 
     In a pipe, each line is: kind, confidence, how many entries support it, what it says, their ids with commas.
     """
-    if plot is not None and plot.suffix.lower() != ".svg":
-        raise ValidationError(
-            f"--plot writes SVG alone, not {plot.suffix or 'a file without an ending'}",
-            field="--plot", hint=f"give it the name {plot.with_suffix('.svg').name}",
-        )  # fmt: skip
+    paint = None
+    if plot is not None:
+        from lukhas_cli.render.topic_chart import painter
+
+        paint = painter(plot)
     body = contract.ReflectRequest(topic, depth, emotions, since, seed)
     with running("reflecting"):
         answer = session_of(context).call(contract.REFLECT, body=body)
-    if plot is not None:
-        from lukhas_cli.render.topic_chart import draw
-
+    if plot is not None and paint is not None:
         with private_output(plot, replace=force) as output:
-            output.write(draw(answer).encode())
+            output.write(paint(answer))
     return Outcome(answer, lambda screen: show_reflection(screen, answer))
