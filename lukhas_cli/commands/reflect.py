@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lukhas_cli.command import command, new_app, session_of
+from lukhas_cli.moments import moment
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.outputs import private_output
 from lukhas_cli.render.progress import running
@@ -51,7 +52,7 @@ def reflect(
         from lukhas_cli.render.topic_chart import painter
 
         paint = painter(plot)
-    body = contract.ReflectRequest(topic, depth, emotions, since, seed)
+    body = contract.ReflectRequest(topic, depth, emotions, moment(since, "--since"), seed)
     with running("reflecting"):
         answer = session_of(context).call(contract.REFLECT, body=body)
     if plot is not None and paint is not None:

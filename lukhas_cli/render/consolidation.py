@@ -8,7 +8,7 @@ from lukhas_sdk.contract.consolidation import Consolidation
 SAID = {
     "preview": "a dry run: nothing was changed; to do it: lukhas dream consolidate --apply",
     "applied": "done; to put it back: lukhas dream undo {}",
-    "rolled_back": "recall fell, and everything was put back",
+    "rolled_back": "recall fell, or it was cut short: everything was put back",
     "undone": "put back",
 }
 
@@ -36,10 +36,33 @@ def show_consolidation(screen: Screen, report: Consolidation) -> None:
             ("recall", _recall(report)),
         ]
     )
-    if rows:
-        screen.table(["what", "memory", "with", "text"], rows, wide="text")
-    else:
+    if not rows:
         screen.text("nothing to merge, abstract, fade or decide", style="dim")
+    for head, texts in _sections(report).items():
+        if texts:
+            screen.text(f"\n{head} ({len(texts)})", style="bold")
+        for first, second in texts:
+            screen.text(first)
+            screen.text(f"  {second}", style="dim")
+
+
+def _sections(report: Consolidation) -> dict[str, list[tuple[str, str]]]:
+    """What was found, each with a line below it."""
+    return {
+        "Merged": [(each.after, f"{each.kept_id} ← {each.merged_id}: {each.merged}") for each in report.merges],
+        "Contradictions, to be decided": [
+            (f"{each.older}\n{each.newer}", f"{each.older_id}, {each.newer_id}: lukhas memory conflicts")
+            for each in report.contradictions
+        ],
+        "Abstracted": [
+            (each.data, f"{each.memory_id or 'new'} ← {', '.join(each.sources)}") for each in report.abstractions
+        ],
+        "Faded": [
+            (each.memory_id, f"{each.importance_before:.2f} → {each.importance_after:.2f}, not used for"
+             f" {each.unused_days} days") for each in report.faded
+        ],
+        "Left alone": list(report.left_alone.items()),
+    }  # fmt: skip
 
 
 def _recall(report: Consolidation) -> str:

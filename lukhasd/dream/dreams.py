@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 STOPPING = ("REVIEW", "REJECTED")
 NO_CONSTRAINTS = "there are no constraints to address"
 NO_VECTORS = "the embedding model is out of order: lukhas doctor"
-NO_MATERIAL = "no memory is likely to say anything to the seed or a constraint, and no model is there to imagine"
+NO_MATERIAL = "no memory is likely to say anything to the seed or a constraint; a model could imagine: lukhas model use"
 
 
 class Dreams:
