@@ -107,7 +107,7 @@ complete -c lukhas -n '__lukhas_at reflect' -l since -x -a '' -d 'Only from this
 complete -c lukhas -n '__lukhas_at reflect' -l emotions -d 'Look at what the words express'
 complete -c lukhas -n '__lukhas_at reflect' -l no-emotions -d 'Look at what the words express'
 complete -c lukhas -n '__lukhas_at reflect' -l seed -x -a '' -d 'The same seed gives the same answer'
-complete -c lukhas -n '__lukhas_at reflect' -l plot -r -F -d 'Draw topics over time: an SVG'
+complete -c lukhas -n '__lukhas_at reflect' -l plot -r -F -d 'Draw topics over time: .svg or .png'
 complete -c lukhas -n '__lukhas_at reflect' -l force -d 'Replace that file where it is there'
 complete -c lukhas -n '__lukhas_at reflect' -l json -d 'Print one JSON envelope: schema, command, status, data, errors'
 complete -c lukhas -n '__lukhas_at reflect' -l no-autostart -d 'Fail with exit code 3 rather than start a daemon'
