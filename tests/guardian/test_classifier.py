@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from time import sleep
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from lukhas_sdk.contract.guardian import ActionType, GuardianAction, ValidateReq
 from lukhas_sdk.settings import GuardianSettings
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.classifiers.claims import cores
+from lukhasd.guardian.classifiers.classifier import Classifier
 from lukhasd.guardian.classifiers.loading import Shelf
 from lukhasd.guardian.classifiers.windows import cost, windows
 from lukhasd.guardian.policy import load_policy
@@ -162,3 +165,27 @@ def test_broken_weights_reject_what_they_should_judge(
     assert untouched.decision == "APPROVED"
     assert problem is not None
     assert named in problem
+
+
+class Slow(Shelf):
+    """Takes longer to load than a verdict may take."""
+
+    def take(self) -> Classifier:
+        if not self.is_settled:
+            sleep(2.0)
+        return super().take()
+
+
+@pytest.mark.parametrize("way", ["validate", "judge"])
+async def test_loading_is_not_in_a_verdict_s_time(way: str) -> None:
+    guardian = Guardian.of(
+        load_policy(Path("/nonexistent")),
+        settings=GuardianSettings(budget_ms=1900),
+        metrics=Metrics(),
+        shelf=Slow(),
+    )
+    request = ValidateRequest(GuardianAction("user_input", "How do I bake bread?"))
+    answer = getattr(guardian, way)
+    verdict = await asyncio.to_thread(answer, request) if way == "judge" else await answer(request)
+    guardian.close()
+    assert (verdict.decision, verdict.reasons.get("decision")) == ("APPROVED", None)
