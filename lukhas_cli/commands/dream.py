@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,8 @@ lukhas dream compare dream_mars_city_0a1b2c3d4e dream_birthday_money_1b2c3d4e5f
 lukhas dream consolidate
 """
 LONGEST_SEED = 2000
+STEP_CHARS = 40
+"""Of a step, beside the bar."""
 
 
 class Dreaming(Group):
@@ -73,10 +76,12 @@ def generate(
         not no_model,
     )  # fmt: skip
     answer: contract.Dream | None = None
-    with counting("dreaming", None) as advance:
-        for event in session_of(context).client.events(contract.GENERATE, body=request):
+    events = session_of(context).client.events(contract.GENERATE, body=request)
+    first = next(events, None)
+    with counting("dreaming", first.total if first is not None else None) as advance:
+        for event in chain([first] if first is not None else [], events):
             if event.step is not None:
-                advance(1, event.step)
+                advance(1, event.step[:STEP_CHARS])
             answer = event.result or answer
     if answer is None:
         raise DaemonUnreachable("the dream broke off", hint="see: lukhas daemon logs")
@@ -215,7 +220,7 @@ def _show(screen: Screen, dream: contract.Dream) -> None:
             ("by", dream.model or "your notes"),
             ("random seed", dream.random_seed),
             ("memories", f"{dream.memories_considered} looked at, {dream.memories_left_out} left out"),
-            *((f"no {name}" if name != "model" else "model", why) for name, why in dream.reasons.items()),
+            *((_said_of(name, dream), why) for name, why in dream.reasons.items()),
         ]
     )
     for reality in dream.realities:
@@ -234,6 +239,12 @@ def _show(screen: Screen, dream: contract.Dream) -> None:
         screen.text(f"• {taken.text} ({', '.join(taken.reality_ids)})")
     if dream.uncovered_constraints:
         screen.text(f"Addressed by none: {'; '.join(dream.uncovered_constraints)}", style="yellow")
+
+
+def _said_of(name: str, dream: contract.Dream) -> str:
+    """The head of a reason: what is not there, or else what it is about."""
+    missing = (name == "realities" and not dream.realities) or name == "diversity"
+    return f"no {name}" if missing else {"random_seed": "which"}.get(name, name)
 
 
 def _figure(value: float | None) -> str:
