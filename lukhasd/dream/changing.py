@@ -107,8 +107,10 @@ def write(
 def put_back(
     cursor: Cursor, numbers: Numbers, steps: Sequence[Step], *, owner: str, since: datetime
 ) -> tuple[dict[str, str], Changed]:
-    """Gives what was left as it is, with why. What was found of contradictions in what this wrote goes too."""
+    """Gives what was left as it is, with why. What was found of contradictions in what this wrote goes too, and what is
+    put back is not compared again: it was before."""
     left: dict[str, str] = {}
+    all_compared = _uncompared(cursor) <= _rows_of(cursor, steps, owner)
     rewritten: list[int] = []
     touched: list[int] = []
     erased: dict[int, int] = {}
@@ -138,7 +140,30 @@ def put_back(
                 _restore(cursor, step, numbers.sequence())
                 rewritten.append(row_id)
     alive = [row_id for row_id in dict.fromkeys(touched) if row_id not in rewritten]
+    if all_compared:
+        [(newest,)] = cursor.execute("SELECT max(sequence) FROM memories").fetchall()
+        conflicts.mark_judged(cursor, newest or 0)
     return left, Changed(rewritten=rewritten, touched=alive, erased=erased)
+
+
+def _uncompared(cursor: Cursor) -> set[int]:
+    """Rows whose last change was not compared with the rest yet."""
+    sql = "SELECT row_id FROM memories WHERE sequence > ?"
+    return {row_id for (row_id,) in cursor.execute(sql, [conflicts.judged(cursor)]).fetchall()}
+
+
+def _rows_of(cursor: Cursor, steps: Sequence[Step], owner: str) -> set[int]:
+    found: set[int] = set()
+    for step in steps:
+        match step:
+            case Derived(memory_id):
+                row = rows.find(cursor, owner, memory_id)
+                found |= {row.row_id} if row is not None else set()
+            case Superseded():
+                found |= set(step.row_ids)
+            case Rewritten():
+                found.add(step.row_id)
+    return found
 
 
 def _merge(
