@@ -151,10 +151,9 @@ class Pipeline:
             judging.cancel()
         risk.stop(about_input, request)  # before any of it can reach a model
         release = Release(partial(self._passes, request), trace.on_event) if trace.heard else None
+        feeling = asyncio.create_task(self.valence(request.input))  # beside what is thought and judged
         think = partial(self._thinker.think, release=release, adaptation=adaptation, readings=readings)
-        draft, valence = await asyncio.gather(
-            trace.stage("thought", think(caller, request, recollection, focus, previous)), self.valence(request.input)
-        )
+        draft = await trace.stage("thought", think(caller, request, recollection, focus, previous))
         quotes = quoted(draft, readings)
         judgement = await trace.stage(
             "risk",
@@ -178,7 +177,7 @@ class Pipeline:
                 decision=judgement.decision,
                 withheld=judgement.withheld,
                 elapsed_ms=(perf_counter() - started) * 1000,
-                valence=valence,
+                valence=await feeling,
                 memory=self._memory,
                 folds=self._folds,
             ),
