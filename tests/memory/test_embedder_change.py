@@ -206,7 +206,7 @@ async def main():
             await opened.embedding.use(EmbedderUseRequest(base_url=sys.argv[3], model="slow"))
         while True:
             coming = opened.store.core.upkeep.coming
-            print(len(coming.pending) if coming else -1, flush=True)
+            print(coming and len(coming.pending) or -1, flush=True)  # none yet, while it looks for what is left
             await asyncio.sleep(0.02)
 
 asyncio.run(main())
