@@ -37,8 +37,15 @@ class Gatherer:
         return Material(kept[seed], by_constraint, len(seen), len(seen - used))
 
     def _notes(self, topic: str, hits: Sequence[SearchHit]) -> list[Note]:
+        """Those that are likely to say something to the topic, and those that hold all of its words: a short topic is
+        near to no long note."""
+        terms = set(self._analyser.query_terms(topic))
         told = zip(hits, self._relevance.probabilities(topic, hits), strict=True)
-        likely = [(hit, probability) for hit, probability in told if probability >= self._relevance.fitted.threshold]
+        likely = [
+            (hit, probability)
+            for hit, probability in told
+            if probability >= self._relevance.fitted.threshold or terms <= {*self._analyser.terms(hit.content.data)}
+        ]
         likely.sort(key=lambda pair: (-pair[1], pair[0].memory_id))
         return [
             Note(hit.memory_id, excerpt(self._telling(topic, hit.content.data)), hit.event_at, probability)

@@ -300,3 +300,16 @@ async def test_the_star_fails_where_dreaming_does(shared_parts: Parts, monkeypat
     star = await shared_parts.stars.test("dream")
     assert star.status == "inactive"
     assert star.reason
+
+
+@pytest.mark.usefixtures("no_model")
+async def test_a_topic_of_one_word_finds_the_notes_that_hold_it(shared_parts: Parts) -> None:
+    caller = somebody()
+    year = (DATA.parent / "reflection" / "year.jsonl").read_text(encoding="utf-8").splitlines()
+    notes_of_year = {json.loads(line)["text"] for line in year if line.strip()}
+    ids = await remember(shared_parts, caller, sorted(notes_of_year))
+    dream = await shared_parts.dreams.generate(caller, DreamRequest("allotment", num_realities=3))
+    assert len(dream.realities) > 1
+    assert {name for reality in dream.realities for name in reality.memory_ids} <= set(ids)
+    nothing = await shared_parts.dreams.generate(caller, DreamRequest("volcano", num_realities=3))
+    assert nothing.realities == []
