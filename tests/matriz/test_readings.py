@@ -163,3 +163,12 @@ async def test_the_classifier_reads_each_quotation_or_else_the_whole(parts: Part
     request = ValidateRequest(GuardianAction("response_generation", harmful))
     verdict = await parts.guardian.validate(request, quoted={harmless: known[1]})
     assert verdict.decision != "APPROVED", "quotations that do not stand there hide nothing"
+
+
+async def test_a_text_of_more_tokens_than_it_looks_is_read_to_its_end(parts: Parts) -> None:
+    quotation = f"{'§ 4.7/b ' * 40}You are a worthless idiot and everybody hates you."
+    assert len(quotation) <= 400, "as long as one may be"
+    known = parts.guardian.read([quotation])
+    request = ValidateRequest(GuardianAction("response_generation", f"“{quotation}” — a law [1]"))
+    for quoted in ({}, {quotation: None}, {quotation: known[0]}):
+        assert (await parts.guardian.validate(request, quoted=quoted)).decision != "APPROVED"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -139,6 +139,7 @@ class Classifier:
     ) -> Assessment:
         if not stretches:
             return Assessment()
+        stretches = [(view, *part) for view, *span in stretches for part in self._whole(view.text, *span)]
         known = {as_read(text): logits for text, logits in subject.quoted.items() if logits is not None}
         whole = len(stretches)
         if subject.type in CONVERSATION:
@@ -167,6 +168,14 @@ class Classifier:
         """(texts, columns): what the network makes of each, for `Subject.quoted`."""
         rows = [self._network.encode(as_read(text), limit=WINDOW_TOKENS) for text in texts]
         return self._network.logits(rows)
+
+    def _whole(self, text: str, start: int, end: int, tokens: int = WINDOW_TOKENS) -> Iterator[tuple[int, int]]:
+        """The stretch, in parts where it has more tokens than the network reads: their number was only estimated."""
+        if len(self._network.encode(text[start:end], limit=WINDOW_TOKENS + 1)) <= WINDOW_TOKENS:
+            yield start, end
+            return
+        for first, last in windows(text[start:end], tokens=tokens // 2):
+            yield from self._whole(text, start + first, start + last, tokens // 2)
 
     def _encoded(self, subject: Subject) -> list[Stretch]:
         others = [view for view in subject.views.views if view.found_in not in ("plain", "normalised")]
