@@ -25,11 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhasd.guardian.classifiers.ngrams import features
-from lukhasd.models import minilm
+from lukhasd.models import encoder, minilm
 
 logger = logging.getLogger(__name__)
-LAYERS = (4, 6)
-"""Of the packaged model: its fourth layer's and its last."""
 POSITIVE = (
     "admiration", "amusement", "approval", "caring", "desire", "excitement", "gratitude", "joy", "love", "optimism",
     "pride", "relief",
@@ -89,23 +87,15 @@ class Seen:
     pooled: Floats
 
 
-class Reader:
-    def __init__(self) -> None:
-        self._session = minilm.open_layers(minilm.packaged_model(), *LAYERS)
-        self._tokenizer = minilm.tokenizer()
-
-    def read(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Seen]]:
-        """Texts of like length together: their places, and what is seen of them."""
-        rows = [self._tokenizer.encode_until(text, READ_TOKENS) for text in texts]
-        for batch in minilm.batches(rows):
-            layers = self._session.run(None, minilm.inputs([rows[place] for place in batch], self._tokenizer))
-            sizes = [len(rows[place]) + 2 for place in batch]
-            pooled = [
-                np.concatenate([part for layer in layers for part in _pool(layer[number, :size])])
-                for number, size in enumerate(sizes)
-            ]
-            tokens = np.concatenate([layers[0][number, :size] for number, size in enumerate(sizes)])
-            yield batch, Seen(tokens, np.concatenate([[0], np.cumsum(sizes)]), np.array(pooled))
+def see(texts: Sequence[str]) -> Iterator[tuple[list[int], Seen]]:
+    """Texts of like length together: their places, and what is seen of them."""
+    shared = encoder.shared()
+    rows = [shared.tokenizer.encode_until(text, READ_TOKENS) for text in texts]
+    for batch in minilm.batches(rows):
+        states = shared.upper([rows[place] for place in batch])
+        pooled = [np.concatenate([*_pool(each.middle), *_pool(each.last)]) for each in states]
+        starts = np.concatenate([[0], np.cumsum([len(each.middle) for each in states])])
+        yield batch, Seen(np.concatenate([each.middle for each in states]), starts, np.array(pooled))
 
 
 def _pool(states: Floats) -> tuple[Floats, Floats, Floats]:
@@ -175,28 +165,29 @@ class EmotionModel:
     def __init__(self, folder: Traversable | None = None) -> None:
         self._folder = folder or packaged()
         self._loading = threading.Lock()
-        self._loaded: tuple[Reader, Weights, Manifest] | None = None
+        self._loaded: tuple[Weights, Manifest] | None = None
 
     def feel(self, texts: Sequence[str]) -> list[Felt]:
-        reader, weights, manifest = self._load()
-        logits = judge(reader, weights, texts)
+        weights, manifest = self._load()
+        logits = judge(weights, texts)
         return [_felt(row, manifest) if any(map(str.isalnum, text)) else Felt(None, ())
                 for row, text in zip(logits, texts, strict=True)]  # fmt: skip
 
-    def _load(self) -> tuple[Reader, Weights, Manifest]:
+    def _load(self) -> tuple[Weights, Manifest]:
         with self._loading:
             if self._loaded is None:
                 try:
-                    self._loaded = (Reader(), *load(self._folder))
+                    encoder.shared().load()
+                    self._loaded = load(self._folder)
                 except (OSError, minilm.BrokenModel, msgspec.DecodeError, ValueError, KeyError) as error:
                     raise BrokenEmotion(str(error)) from error
             return self._loaded
 
 
-def judge(reader: Reader, weights: Weights, texts: Sequence[str]) -> Floats:
+def judge(weights: Weights, texts: Sequence[str]) -> Floats:
     """(texts, columns): logits."""
     found = np.zeros((len(texts), len(weights.bias)), dtype=np.float32)
-    for batch, seen in reader.read(texts):
+    for batch, seen in see(texts):
         found[batch] = weights.logits(seen, [texts[place] for place in batch])
     return found
 

@@ -28,12 +28,12 @@ from lukhasd.consciousness.emotion import (
     POSITIVE,
     WIDTH,
     Manifest,
-    Reader,
     Seen,
     Weights,
     judge,
     load,
     packaged,
+    see,
 )
 from lukhasd.consciousness.emotion_fit import Floats, Grams
 from lukhasd.guardian.classifiers.ngrams import features
@@ -135,10 +135,9 @@ def layers(texts: Sequence[str], cache: Path | None) -> Seen:
     if cache is not None and cache.exists():
         with np.load(cache) as kept:
             return Seen(kept["tokens"], kept["starts"], kept["pooled"].astype(np.float32))
-    reader = Reader()
     tokens: list[Floats] = [np.zeros((0, WIDTH), dtype=np.float16)] * len(texts)
     pooled = np.zeros((len(texts), 6 * WIDTH), dtype=np.float16)
-    for batch, seen in reader.read(texts):
+    for batch, seen in see(texts):
         pooled[batch] = seen.pooled
         for number, place in enumerate(batch):
             tokens[place] = seen.tokens[seen.starts[number] : seen.starts[number + 1]].astype(np.float16)
@@ -160,7 +159,7 @@ def packed(weights: Weights) -> bytes:
 
 def measure(examples: Labelled, weights: Weights, manifest: Manifest) -> Figures:
     classes = manifest.columns[:-2]
-    logits = judge(Reader(), weights, examples.texts)
+    logits = judge(weights, examples.texts)
     given = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     truth = examples.labels > 0
     by_class = {

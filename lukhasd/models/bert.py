@@ -19,22 +19,24 @@ EPSILON = 1e-12
 Floats = NDArray[np.float32]
 
 
-def build(packaged: bytes, *layers: int) -> bytes:
+def build(packaged: bytes, *layers: int, after: int = 0) -> bytes:
     """A model from `input_ids` and `attention_mask`, (texts, tokens), to what each of `layers`, rising from 1, makes of
-    each token, (texts, tokens, WIDTH) each; the last without them. Raises ValueError or KeyError where `packaged` is
-    another model."""
+    each token, (texts, tokens, WIDTH) each; the last without them. `after`: from `states`, what that layer made of
+    each, in place of `input_ids`. Raises ValueError or KeyError where `packaged` is another model."""
     wanted = layers or (LAYERS,)
     tensors, nodes = read(packaged)
     products = [inputs[1] for operator, inputs in nodes if operator == "MatMul" and f"{inputs[1]}_q" in tensors]
     if len(products) != LAYERS * PRODUCTS:
         raise ValueError(f"the model has {len(products)} weight matrices, not {LAYERS * PRODUCTS}")
     graph = Graph()
-    ids = graph.input("input_ids", ("texts", "tokens"))
+    if after:
+        states = graph.input("states", ("texts", "tokens", "width"), np.float32)
+    else:
+        states = _embed(graph, tensors, graph.input("input_ids", ("texts", "tokens")))
     graph.input("attention_mask", ("texts", "tokens"))
     mask = graph.node("Cast", ["attention_mask"], ["mask"], to=6)
-    states = _embed(graph, tensors, ids)
     outputs = []
-    for layer in range(max(wanted)):
+    for layer in range(after, max(wanted)):
         names = products[layer * PRODUCTS : (layer + 1) * PRODUCTS]
         states = _layer(graph, tensors, states, mask=mask, names=names, layer=layer)
         if layer + 1 in wanted:

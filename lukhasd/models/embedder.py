@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lukhas_sdk.errors import LukhasError
-from lukhasd.models import minilm
+from lukhasd.models import encoder, minilm
 from lukhasd.models.recent import Recent
-from lukhasd.models.wordpiece import WordPiece
 
 Vectors = NDArray[np.float32]
 
@@ -55,29 +51,33 @@ class MiniLmEmbedder:
     name = "all-MiniLM-L6-v2-int8"
     dimensions = 384
 
-    def __init__(self, *, threads: int = 1, model: Path | None = None) -> None:
-        self._threads = threads
-        self._path = model
-        self._loading = threading.Lock()
+    def __init__(self, *, threads: int = 1) -> None:
+        self._encoder = encoder.shared(threads=threads)
         self._recent = Recent()
-        self._session: Any = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        session = self._load()
+        try:
+            return self._embed(texts)
+        except minilm.BrokenModel as error:
+            raise EmbedderError(error.message, hint=error.hint) from error
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         known = self._recent.get(texts)
         for place, text in enumerate(texts):
             vectors[place] = known.get(text, 0.0)
         missing = [place for place, text in enumerate(texts) if text not in known]
-        tokens = [self._tokenizer.encode_until(texts[place], WINDOW_TOKENS) for place in missing]
+        tokens = [self._encoder.tokenizer.encode_until(texts[place], WINDOW_TOKENS) for place in missing]
         for batch in minilm.batches(tokens):
             places = [missing[number] for number in batch]
-            vectors[places] = self._run(session, [tokens[number] for number in batch])
+            states = self._encoder.upper([tokens[number] for number in batch])
+            means = np.array([upper.last.mean(axis=0) for upper in states])
+            vectors[places] = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
         self._recent.keep({texts[place]: vectors[place] for place in missing})
         return vectors
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokenizer.encode(text))
+        return len(self._encoder.tokenizer.encode(text))
 
     def chunks(self, text: str) -> list[str]:
         if self.count_tokens(text) <= WINDOW_TOKENS:
@@ -96,10 +96,6 @@ class MiniLmEmbedder:
             start = max(_fill_back(sizes, end, OVERLAP_TOKENS), start + 1)
         return parts
 
-    @cached_property
-    def _tokenizer(self) -> WordPiece:
-        return minilm.tokenizer()
-
     def _words(self, text: str) -> Iterator[str]:
         """`text` cut after white space, and inside what alone would overflow a window."""
         for match in re.finditer(r"\s*\S+\s*", text):
@@ -108,26 +104,6 @@ class MiniLmEmbedder:
                 yield word
             else:
                 yield from (word[at : at + UNBROKEN_CHARS] for at in range(0, len(word), UNBROKEN_CHARS))
-
-    def _run(self, session: Any, rows: Sequence[list[int]]) -> Vectors:
-        inputs = minilm.inputs(rows, self._tokenizer)
-        hidden = session.run(None, inputs)[0]
-        weights = inputs["attention_mask"][:, :, None].astype(np.float32)
-        means = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-        unit: Vectors = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-        return unit
-
-    def _load(self) -> Any:
-        with self._loading:
-            if self._session is None:
-                self._session = self._open()
-            return self._session
-
-    def _open(self) -> Any:
-        try:
-            return minilm.open_layers(self._path or minilm.packaged_model(), threads=self._threads)
-        except minilm.BrokenModel as error:
-            raise EmbedderError(error.message, hint=error.hint) from error
 
 
 def _fill(sizes: Sequence[int], start: int, limit: int) -> int:

@@ -58,10 +58,11 @@ def tokenizer() -> WordPiece:
     return WordPiece(vocabulary())
 
 
-def open_layers(path: Path, *layers: int, threads: int = 1) -> Any:
-    """A session that gives what these layers make of a text: see `bert.build`. Raises BrokenModel."""
+def open_layers(*layers: int, after: int = 0, threads: int = 1) -> Any:
+    """A session of the packaged model's: see `bert.build`. Raises BrokenModel."""
+    path = packaged_model()
     check(path)
-    return open_session(bert.build(path.read_bytes(), *layers), threads=threads)
+    return open_session(bert.build(path.read_bytes(), *layers, after=after), threads=threads)
 
 
 def open_session(model: bytes, *, threads: int = 1) -> Any:

@@ -55,13 +55,12 @@ class Graph:
     def __init__(self) -> None:
         self._parts: list[bytes | memoryview] = []
 
-    def input(self, name: str, dimensions: Sequence[str]) -> str:
-        """Of whole numbers."""
+    def input(self, name: str, dimensions: Sequence[str], kind: type[np.generic] = np.int64) -> str:
         shape = b"".join(
             delimited(SHAPE_DIMENSION, delimited(DIMENSION_NAME, dimension.encode())) for dimension in dimensions
         )
-        kind = integer(ELEMENT_TYPE, CODES[np.dtype(np.int64)]) + delimited(TENSOR_SHAPE, shape)
-        value = delimited(VALUE_NAME, name.encode()) + delimited(VALUE_TYPE, delimited(TYPE_TENSOR, kind))
+        tensor = integer(ELEMENT_TYPE, CODES[np.dtype(kind)]) + delimited(TENSOR_SHAPE, shape)
+        value = delimited(VALUE_NAME, name.encode()) + delimited(VALUE_TYPE, delimited(TYPE_TENSOR, tensor))
         self._parts.append(delimited(GRAPH_INPUT, value))
         return name
 

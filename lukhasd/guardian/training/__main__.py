@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lukhasd.guardian.classifiers.classifier import Calibration, Manifest
-from lukhasd.guardian.classifiers.network import WINDOW_TOKENS, LowerLayers, Network
+from lukhasd.guardian.classifiers.network import WINDOW_TOKENS, Network
 from lukhasd.guardian.classifiers.ngrams import NgramModel
 from lukhasd.guardian.training import ngram_fit, tail
 from lukhasd.guardian.training.examples import DUTY_CODES, HAZARD_CODES, HEADS, Example, read_examples
+from lukhasd.models import encoder, minilm
 from lukhasd.models.logistic import fit as fit_logistic
 
 VERSION = "1"
@@ -106,8 +107,7 @@ def targets(examples: Sequence[Example]) -> tuple[tail.Floats, NDArray[np.int32]
 
 def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
     """What the packaged model's first layers make of each text: (tokens, width)."""
-    lower = LowerLayers()
-    rows = [clipped(lower.tokenizer.encode_until(text, LONGEST)) for text in texts]
+    rows = [clipped(encoder.shared().tokenizer.encode_until(text, LONGEST)) for text in texts]
     found: dict[str, NDArray[np.float16]] = {}
     names = [hashlib.sha1(str(row).encode(), usedforsecurity=False).hexdigest() for row in rows]
     if cache is not None and cache.exists():
@@ -119,7 +119,7 @@ def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
                 found[name] = states[at : at + length]
                 at += length
     missing = {name: row for name, row in zip(names, rows, strict=True) if name not in found}
-    fresh = run_lower(missing, lower)
+    fresh = run_lower(missing)
     if cache is not None and fresh:
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(
@@ -132,13 +132,14 @@ def lower_layers(texts: Sequence[str], cache: Path | None) -> Hidden:
     return [found[name] for name in names]
 
 
-def run_lower(rows: dict[str, list[int]], lower: LowerLayers) -> dict[str, NDArray[np.float16]]:
+def run_lower(rows: dict[str, list[int]]) -> dict[str, NDArray[np.float16]]:
     names = list(rows)
     found: dict[str, NDArray[np.float16]] = {}
-    for place, states in lower.run(list(rows.values())):
-        found[names[place]] = states.astype(np.float16)
-        if len(found) % 2000 == 0:
-            tell(f"lower layers: {len(found)} of {len(rows)}")
+    for batch in minilm.batches(list(rows.values())):
+        for place, states in zip(batch, encoder.shared().lower([rows[names[place]] for place in batch]), strict=True):
+            found[names[place]] = states.astype(np.float16)
+            if len(found) % 2000 == 0:
+                tell(f"lower layers: {len(found)} of {len(rows)}")
     return found
 
 

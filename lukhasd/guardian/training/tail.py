@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from lukhasd.guardian.classifiers.network import SHARED_LAYERS
+from lukhasd.models.encoder import LOWER_LAYERS
 from lukhasd.models.minilm import packaged_model
 
 LAYERS, HEADS, WIDTH = 6, 12, 384
@@ -60,7 +60,7 @@ def initial(columns: int, *, seed: int = 0) -> Parameters:
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     products = [node.input[1] for node in graph.node if node.op_type == "MatMul" and f"{node.input[1]}_q" in arrays]
     layers = []
-    for number in range(SHARED_LAYERS, LAYERS):
+    for number in range(LOWER_LAYERS, LAYERS):
         names = products[6 * number : 6 * number + 6]
         layer = {
             matrix: arrays[f"{name}_q"].astype(np.float32) * arrays[f"{name}_scale"]
