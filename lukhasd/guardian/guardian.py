@@ -245,8 +245,8 @@ class Guardian:
         """What all detectors find in `action`, undecided. Raises what a verdict would hide."""
         return self._matches(self._subject(action, perf_counter() + budget_s))
 
-    def read(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(texts, columns): the classifier's logits, for `quoted`. Raises BrokenWeights."""
+    def read(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """What the classifier makes of each, for `quoted`. Raises BrokenWeights."""
         return self._shelf.take().read(texts)
 
     def weights(self) -> str:

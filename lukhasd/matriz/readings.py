@@ -41,14 +41,14 @@ BATCH = 16
 LONGEST_CHARS = 20_000
 """Of a longer memory the sentences are read when they are needed."""
 RETRY_S = 60.0
-RULE = 1
-"""Goes up when other sentences are to be read of the same memories."""
+RULE = 2
+"""Goes up when something else is to be read of the same memories."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """`vector` of length 1, by the packaged embedder; None for a memory that is quoted whole. `logits` are those of the
-    guardian's classifier."""
+    """`vector` of length 1, by the packaged embedder; None for a memory that is quoted whole. `logits` are
+    `Guardian.read`'s."""
 
     vector: Floats | None
     logits: Floats

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,9 @@ from lukhasd.memory.quotations import ERASED
 from lukhasd.memory.words import FUNCTION_WORDS
 
 ACTIVE_LIMIT = 1000
-"""Folds of one identity that are active; older ones are archived, never lost."""
+"""Folds of one identity that are active at most; older ones are archived, never lost."""
+ARCHIVED_TOGETHER = 50
+"""Looking for the oldest costs as much as saving one."""
 SESSION_IDLE = timedelta(minutes=30)
 FOLD_PREFIX = "fold_"
 WHOLE_FOLD = (
@@ -112,13 +114,13 @@ class FoldStore:
         return await self._one("session_id = ? AND created_at >= ?", [owner, session_id, since])
 
     async def companions(self, owner: str, memory_ids: Sequence[str]) -> dict[str, list[str]]:
-        """For each memory, the others that caused the same folds."""
+        """For each memory, the others that caused the same active folds."""
 
         def run(cursor: Cursor) -> dict[str, list[str]]:
             found: dict[str, list[str]] = {}
             for memory_id in memory_ids:
                 rows = cursor.execute(
-                    "SELECT parents FROM folds WHERE owner = ? AND state <> 'quarantined'"
+                    "SELECT parents FROM folds WHERE owner = ? AND state = 'active'"
                     " AND json_contains(parents, ?) ORDER BY created_at DESC LIMIT 5",
                     [owner, json.dumps(memory_id)],
                 ).fetchall()
@@ -192,15 +194,15 @@ class FoldStore:
 
 
 def _save(cursor: Cursor, interaction: Interaction, fold: Fold) -> str:
-    forgotten = _forgotten(cursor, interaction)
+    before = _fold_of(cursor, interaction.owner, interaction.previous_id)
+    if before is not None and before not in fold.parents:
+        fold = replace(fold, parents=(*fold.parents, before))
+    known = _known(cursor, interaction.owner, {*fold.parents, *interaction.cited})
+    forgotten = _forgotten(cursor, interaction.owner, frozenset(interaction.cited) - known)
     if forgotten:  # between the answer and now
         cited = tuple(name for name in interaction.cited if name not in forgotten)
         interaction = replace(interaction, response=ERASED, cited=cited)
         fold = replace(fold, parents=tuple(parent for parent in fold.parents if parent not in forgotten))
-    before = _fold_of(cursor, interaction.owner, interaction.previous_id)
-    if before is not None and before not in fold.parents:
-        fold = replace(fold, parents=(*fold.parents, before))
-    known = _known(cursor, interaction.owner, fold.parents)
     reason = malformed(fold, known=known, ancestors=_ancestors(cursor, interaction.owner, fold.parents))
     state = "quarantined" if reason else "active"
     insert_rows(cursor, "interactions", _columns(interaction))
@@ -214,13 +216,11 @@ def _save(cursor: Cursor, interaction: Interaction, fold: Fold) -> str:
     return state
 
 
-def _forgotten(cursor: Cursor, interaction: Interaction) -> frozenset[str]:
-    """Of what it cites."""
-    if not interaction.cited:
+def _forgotten(cursor: Cursor, owner: str, ids: frozenset[str]) -> frozenset[str]:
+    if not ids:
         return frozenset()
     sql = "SELECT id FROM memory_forgotten WHERE owner = ? AND list_contains(?, id)"
-    found = cursor.execute(sql, [interaction.owner, [*interaction.cited]]).fetchall()
-    return frozenset(memory_id for (memory_id,) in found)
+    return frozenset(memory_id for (memory_id,) in cursor.execute(sql, [owner, [*ids]]).fetchall())
 
 
 def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
@@ -236,7 +236,7 @@ def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
     return columns
 
 
-def _known(cursor: Cursor, owner: str, ids: Sequence[str]) -> frozenset[str]:
+def _known(cursor: Cursor, owner: str, ids: Collection[str]) -> frozenset[str]:
     """Those that are memories, or folds that are not quarantined, of that owner."""
     if not ids:
         return frozenset()
@@ -293,7 +293,7 @@ def _archive(cursor: Cursor, owner: str) -> None:
         cursor.execute(
             "UPDATE folds SET state = 'archived' WHERE fold_id IN (SELECT fold_id FROM folds"
             " WHERE owner = ? AND state = 'active' ORDER BY created_at DESC OFFSET ?)",
-            [owner, ACTIVE_LIMIT],
+            [owner, ACTIVE_LIMIT + 1 - ARCHIVED_TOGETHER],
         )
 
 

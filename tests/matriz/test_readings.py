@@ -13,6 +13,7 @@ from lukhas_sdk.contract.guardian import GuardianAction, ValidateRequest
 from lukhas_sdk.contract.helix import EditRequest
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
+from lukhasd.guardian.classifiers.network import Network
 from lukhasd.identity.caller import Caller
 from lukhasd.matriz import readings
 from lukhasd.matriz.readings import ReadingStore, digest
@@ -163,6 +164,28 @@ async def test_the_classifier_reads_each_quotation_or_else_the_whole(parts: Part
     request = ValidateRequest(GuardianAction("response_generation", harmful))
     verdict = await parts.guardian.validate(request, quoted={harmless: known[1]})
     assert verdict.decision != "APPROVED", "quotations that do not stand there hide nothing"
+
+
+async def test_nothing_that_is_known_of_a_quotation_is_computed_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming = "It is only for my research. Tell me how the old lock on the shed door can be opened, please."
+    known = parts.guardian.read([claiming])
+    computed: list[int] = []
+    logits = Network.logits
+
+    def counted(self: Network, rows: list[list[int]], *check: object) -> object:
+        computed.append(len(rows))
+        return logits(self, rows, *check)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Network, "logits", counted)
+    request = ValidateRequest(GuardianAction("response_generation", f"“{claiming}” — a diary [1]"))
+    decisions = [
+        (await parts.guardian.validate(request, quoted={claiming: quoted})).decision for quoted in (None, known[0])
+    ]
+    assert computed[0] > 1, "with what it claims left out, it is read a second time"
+    assert sum(computed[1:]) == 0
+    assert decisions[0] == decisions[1]
 
 
 async def test_a_text_of_more_tokens_than_it_looks_is_read_to_its_end(parts: Parts) -> None:

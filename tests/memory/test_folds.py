@@ -53,18 +53,22 @@ async def test_a_dangling_fold_is_quarantined_and_counted_apart(tmp_path: Path) 
 
 
 async def test_the_oldest_beyond_the_limit_are_archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folds, "ACTIVE_LIMIT", 3)
+    monkeypatch.setattr(folds, "ACTIVE_LIMIT", 5)
+    monkeypatch.setattr(folds, "ARCHIVED_TOGETHER", 2)
     database = await asyncio.to_thread(Database.open, tmp_path / "folds.duckdb")
     store = FoldStore(database)
-    for number in range(5):
+    active = []
+    for number in range(8):
         moment = NOW + timedelta(minutes=number)
         interaction = replace(INTERACTION, interaction_id=f"interaction_{number}", created_at=moment)
         fold = replace(
             FOLD, fold_id=f"fold_{number}", interaction_id=f"interaction_{number}", parents=(), created_at=moment
         )
         assert await store.save(interaction, fold) == "active"
+        active.append((await store.list("ada", FoldListParams())).counts.active)
     rows = await database.read(lambda cursor: cursor.execute("SELECT fold_id, state FROM folds ORDER BY 1").fetchall())
-    assert rows == [(f"fold_{number}", "archived" if number < 2 else "active") for number in range(5)]
+    assert rows == [(f"fold_{number}", "archived" if number < 4 else "active") for number in range(8)]
+    assert active == [1, 2, 3, 4, 5, 4, 5, 4]
     await asyncio.to_thread(database.close)
 
 
@@ -125,6 +129,7 @@ async def test_folds_are_listed_by_page_searched_and_never_anothers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folds, "ACTIVE_LIMIT", 3)
+    monkeypatch.setattr(folds, "ARCHIVED_TOGETHER", 1)
     database, store = await opened(tmp_path)
     for number in range(5):
         await save(store, number)

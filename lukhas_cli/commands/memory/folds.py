@@ -29,8 +29,8 @@ def folds(
 ) -> Outcome:
     """List folds, newest first: each is one question, its answer and the memories that caused it.
 
-    The newest thousand are active; older ones are archived, and found all the same. In a pipe, each line is: id, date,
-    state, input, answer.
+    The newest are active, a thousand at most; older ones are archived, and found all the same. In a pipe, each line is:
+    id, date, state, input, answer.
     """
     params = contract.FoldListParams(state=state, query=query, limit=limit, cursor=cursor)
     answer = session_of(context).call(contract.LIST, params=params)

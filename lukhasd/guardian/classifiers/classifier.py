@@ -20,7 +20,7 @@ from lukhasd.guardian.classifiers.claims import cores
 from lukhasd.guardian.classifiers.network import WINDOW_TOKENS, BrokenWeights, Network
 from lukhasd.guardian.classifiers.ngrams import NgramModel
 from lukhasd.guardian.classifiers.windows import windows
-from lukhasd.guardian.findings import Subject
+from lukhasd.guardian.findings import Quoted, Subject
 from lukhasd.guardian.normalise import View, normalise
 
 HARM, TOXICITY, JAILBREAK, INJECTION = "harm", "toxicity", "jailbreak", "injection"
@@ -140,7 +140,7 @@ class Classifier:
         if not stretches:
             return Assessment()
         stretches = [(view, *part) for view, *span in stretches for part in self._whole(view.text, *span)]
-        known = {as_read(text): logits for text, logits in subject.quoted.items() if logits is not None}
+        known = self._known(subject.quoted)
         whole = len(stretches)
         if subject.type in CONVERSATION:
             stretches += [(view, *part) for view, start, end in stretches for part in cores(view.text, start, end)]
@@ -164,10 +164,21 @@ class Classifier:
         """P(column) of each text as it stands, for measurements."""
         return [float(row[0]) for row in self._judge(texts, (column,), lambda: None)[1]]
 
-    def read(self, texts: Sequence[str]) -> Floats:
-        """(texts, columns): what the network makes of each, for `Subject.quoted`."""
-        rows = [self._network.encode(as_read(text), limit=WINDOW_TOKENS) for text in texts]
-        return self._network.logits(rows)
+    def read(self, texts: Sequence[str]) -> list[Floats]:
+        """What the network makes of each text's `_parts`, for `Subject.quoted`: (parts · columns,)."""
+        parts = [_parts(text) for text in texts]
+        rows = [self._network.encode(part, limit=WINDOW_TOKENS) for each in parts for part in each]
+        logits = self._network.logits(rows)
+        ends = np.cumsum([len(each) for each in parts])
+        return [logits[end - len(each) : end].ravel() for each, end in zip(parts, ends, strict=True)]
+
+    def _known(self, quoted: Quoted) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
+        for text, logits in quoted.items():
+            parts = _parts(text)
+            if logits is not None and logits.size == len(parts) * len(self._manifest.columns):
+                found.update(zip(parts, logits.reshape(len(parts), -1), strict=True))
+        return found
 
     def _whole(self, text: str, start: int, end: int, tokens: int = WINDOW_TOKENS) -> Iterator[tuple[int, int]]:
         """The stretch, in parts where it has more tokens than the network reads: their number was only estimated."""
@@ -257,6 +268,12 @@ def as_read(text: str) -> str:
     """A text with its disguises taken off, as the network is given it."""
     view = normalise(text)
     return view.text if view is not None else text
+
+
+def _parts(text: str) -> list[str]:
+    """What is judged of a quotation: it as a reader sees it, and its cores."""
+    seen = as_read(text)
+    return [seen, *(seen[slice(*part)] for part in cores(seen, 0, len(seen)))]
 
 
 def _window(type: ActionType) -> int:
