@@ -50,9 +50,7 @@ class Sleeping:
         idle_s = self._settings.idle_minutes * 60
         while True:
             await asyncio.sleep(min(idle_s, LOOKS_MOST_S))
-            quiet = self._jobs.interactive()
-            last_s = max(self._changed_s, quiet.ended_s)
-            if quiet.requests or monotonic() - last_s < idle_s:
+            if min(self._jobs.interactive().lasted_s(), monotonic() - self._changed_s) < idle_s:
                 continue
             try:
                 await self._begin()

@@ -25,8 +25,7 @@ class Quiet:
 
     requests: int = 0
     calm: asyncio.Event = field(default_factory=asyncio.Event)
-    ended_s: float = field(default_factory=time.monotonic)
-    """When the last one was answered; else when this began."""
+    _ended_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.calm.set()
@@ -37,9 +36,13 @@ class Quiet:
 
     def __exit__(self, *_: object) -> None:
         self.requests -= 1
-        self.ended_s = time.monotonic()
+        self._ended_s = time.monotonic()
         if not self.requests:
             self.calm.set()
+
+    def lasted_s(self) -> float:
+        """Since nobody waits; 0 while somebody does."""
+        return 0.0 if self.requests else time.monotonic() - self._ended_s
 
 
 class Running:

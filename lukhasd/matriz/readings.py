@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from lukhasd.database import insert_rows
 from lukhasd.database.connection import Cursor
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.findings import Quoted
+from lukhasd.jobs.running import Quiet
 from lukhasd.matriz import extractive
 from lukhasd.matriz.draft import Draft
 from lukhasd.memory import rows
@@ -41,7 +41,7 @@ BATCH = 16
 LONGEST_CHARS = 20_000
 """Of a longer memory the sentences are read when they are needed."""
 RETRY_S = 60.0
-RULE = 2
+RULE = 3
 """Goes up when something else is to be read of the same memories."""
 
 
@@ -56,16 +56,6 @@ class Reading:
 
 Readings = Mapping[int, Reading]
 """By `digest` of the sentence."""
-
-
-class Quiet(Protocol):
-    """Whether somebody waits for an answer, and when the last one was given."""
-
-    @property
-    def requests(self) -> int: ...
-
-    @property
-    def ended_s(self) -> float: ...
 
 
 class ReadingStore:
@@ -142,7 +132,7 @@ class ReadingStore:
 
     def _left_s(self, quiet: Quiet) -> float:
         """Until nobody has waited for IDLE_S."""
-        return IDLE_S if quiet.requests else max(self._changed_s, quiet.ended_s) + IDLE_S - monotonic()
+        return IDLE_S - min(quiet.lasted_s(), monotonic() - self._changed_s)
 
     def _read(self, row: MemoryRow) -> list[tuple[int, Reading]]:
         if len(row.data) > LONGEST_CHARS:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.contract.memory import MemoryContent, StoreRequest
 from lukhasd.guardian.classifiers.network import Network
 from lukhasd.identity.caller import Caller
+from lukhasd.jobs.running import Quiet
 from lukhasd.matriz import readings
 from lukhasd.matriz.readings import ReadingStore, digest
 from lukhasd.parts import Parts
@@ -26,12 +25,6 @@ LONG = (
 )
 SHORT = "Mara planted basil in the kitchen."
 QUESTION = "How many tomatoes did Mara plant beside the shed?"
-
-
-@dataclass
-class Waiting:
-    requests: int = 0
-    ended_s: float = 0.0
 
 
 async def put(parts: Parts, caller: Caller, *texts: str) -> list[str]:
@@ -128,13 +121,13 @@ async def test_nothing_is_read_while_somebody_waits(
 ) -> None:
     monkeypatch.setattr(readings, "IDLE_S", 0.05)
     await put(parts, caller, LONG)
-    waiting = Waiting(requests=1, ended_s=time.monotonic())
+    quiet = Quiet()
     store = await ReadingStore.open(parts.memory.core, parts.memory.core.embedder, parts.guardian)
-    store.start(waiting)
+    store.start(quiet)
     try:
-        await asyncio.sleep(0.3)
-        assert await count(parts) == 0
-        waiting.requests = 0
+        with quiet:
+            await asyncio.sleep(0.3)
+            assert await count(parts) == 0
         async with asyncio.timeout(20):
             while await count(parts) != 4:
                 await asyncio.sleep(0.02)
