@@ -90,8 +90,8 @@ def quote(
     for row in rows:
         cosine = cosines.get(row.text) if row.cosine is None else row.cosine
         own = row.coverage if cosine is None else WORD_SHARE * row.coverage + (1 - WORD_SHARE) * max(0.0, cosine)
-        asks = row.text.endswith("?") or asked in " ".join(analyser.words(row.text))
-        own *= QUESTION_PENALTY if asks else 1.0
+        repeats = len(row.matched) == len(terms) and asked in " ".join(analyser.words(row.text))
+        own *= QUESTION_PENALTY if repeats or row.text.endswith("?") else 1.0
         score = OWN_SHARE * own + (1 - OWN_SHARE) * row.attention
         quotes.append(Quote(row.memory, shorten(row.text), score, cosine, row.coverage, row.matched))
     return _distinct(sorted(quotes, key=lambda one: -one.score), analyser, limit)
@@ -112,13 +112,12 @@ def _rows(one: Focused, terms: Sequence[str], analyser: Analyser, *, attention: 
     """What of one memory may be quoted, with the share of the question's words that it holds: in itself or in the
     memory's source, heading and speaker; a word elsewhere in the memory counts half."""
     memory = one.candidate.memory
-    data = " ".join(memory.content.data.split())
     source = set(analyser.terms(source_of(memory) or ""))
-    around = set(analyser.terms(data))
+    around = set(analyser.terms(memory.content.data))
     texts, whole = quotable(memory.content.data)
     rows = []
     for text in texts:
-        words = set(analyser.terms(text)) | source
+        words = (around if whole else set(analyser.terms(text))) | source
         matched = tuple(term for term in terms if term in words)
         nearby = sum(term in around for term in terms if term not in words)
         coverage = (len(matched) + 0.5 * nearby) / len(terms) if terms else 0.0

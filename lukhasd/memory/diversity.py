@@ -45,7 +45,7 @@ def left_out(found: Sequence[MemoryRow], *, excluded: Sequence[str], analyser: A
 
 def _key(row: MemoryRow, analyser: Analyser) -> object:
     """Equal for what one speaker said on one day in the same words, in any order."""
-    speaker = row.text.speaker
+    speaker = row.speaker
     if len(row.data) > CHARS_READ:
         return speaker, row.event_at.date(), row.data
     words = [word for word in analyser.words(row.data) if word not in EMPTY_WORDS]

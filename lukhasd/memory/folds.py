@@ -238,15 +238,17 @@ def _columns(record: Interaction | Fold) -> dict[str, list[Any]]:
 
 def _known(cursor: Cursor, owner: str, ids: Collection[str]) -> frozenset[str]:
     """Those that are memories, or folds that are not quarantined, of that owner."""
-    if not ids:
-        return frozenset()
-    slots = ", ".join("?" * len(ids))
-    rows = cursor.execute(
-        f"SELECT memory_id FROM memories WHERE owner = ? AND memory_id IN ({slots}) UNION ALL"  # noqa: S608
-        f" SELECT fold_id FROM folds WHERE owner = ? AND state <> 'quarantined' AND fold_id IN ({slots})",
-        [owner, *ids, owner, *ids],
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
+    found: set[str] = set()
+    folds = [name for name in ids if name.startswith(FOLD_PREFIX)]
+    others = [name for name in ids if not name.startswith(FOLD_PREFIX)]
+    for some, sql in (
+        (others, "SELECT memory_id FROM memories WHERE owner = ? AND memory_id IN"),
+        (folds, "SELECT fold_id FROM folds WHERE owner = ? AND state <> 'quarantined' AND fold_id IN"),
+    ):
+        if some:
+            rows = cursor.execute(f"{sql} ({', '.join('?' * len(some))})", [owner, *some])
+            found.update(name for (name,) in rows.fetchall())
+    return frozenset(found)
 
 
 def _fold_of(cursor: Cursor, owner: str, interaction_id: str | None) -> str | None:

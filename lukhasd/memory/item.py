@@ -105,7 +105,7 @@ def encode(value: object, *, field: str) -> str:
 def search_text(*, data: str, context: Mapping[str, Any], query: str | None, tags: tuple[str, ...]) -> SearchText:
     """Names, ids and times are found as words; the embedding sees who spoke, under what heading, and what about."""
     heading = " ".join(leaves([context.get(key) for key in HEADING_KEYS]))
-    speaker = _first(context, SPEAKER_KEYS)
+    speaker = speaker_of(context)
     preface = f"{heading}\n" if heading else ""
     preface += f"{speaker}: " if speaker else ""
     about = ", ".join([*leaves([context.get(key) for key in ABOUT_KEYS]), *tags])
@@ -123,6 +123,10 @@ def search_text(*, data: str, context: Mapping[str, Any], query: str | None, tag
         around=(*leaves(context), *([query] if query else []), *tags),
         facts=tuple(islice(_facts(context), FACTS_LIMIT)),
     )
+
+
+def speaker_of(context: Mapping[str, Any]) -> str:
+    return _first(context, SPEAKER_KEYS)
 
 
 def leaves(value: object) -> Iterator[str]:

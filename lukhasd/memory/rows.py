@@ -15,7 +15,7 @@ from lukhas_sdk.contract.memory import Memory, MemoryContent, MemoryMetadata, Me
 from lukhasd.database import insert_rows
 from lukhasd.database.connection import Columns, Cursor
 from lukhasd.memory.catalogue import Entry
-from lukhasd.memory.item import Item, SearchText, search_text
+from lukhasd.memory.item import Item, SearchText, search_text, speaker_of
 from lukhasd.memory.text_index import Document
 
 DRIFT = "CASE WHEN current = origin THEN 0.0::DOUBLE ELSE drift END"
@@ -60,6 +60,10 @@ class MemoryRow:
     def text(self) -> SearchText:
         context = msgspec.json.decode(self.context)
         return search_text(data=self.data, context=context, query=self.query, tags=self.tags)
+
+    @property
+    def speaker(self) -> str:
+        return speaker_of(msgspec.json.decode(self.context))
 
     @property
     def document(self) -> Document:

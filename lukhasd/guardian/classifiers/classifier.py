@@ -111,6 +111,7 @@ class Classifier:
         self._network = network
         self._ngrams = ngrams
         self._place = {name: place for place, name in enumerate(manifest.columns)}
+        self._width = len(manifest.columns) + len(manifest.ngram_columns)
 
     @classmethod
     def load(cls, folder: Traversable | None = None) -> Classifier:
@@ -165,18 +166,22 @@ class Classifier:
         return [float(row[0]) for row in self._judge(texts, (column,), lambda: None)[1]]
 
     def read(self, texts: Sequence[str]) -> list[Floats]:
-        """What the network makes of each text's `_parts`, for `Subject.quoted`: (parts · columns,)."""
+        """What the network and the n-grams make of each text's `_parts`, for `Subject.quoted`: (parts · columns,)."""
         parts = [_parts(text) for text in texts]
-        rows = [self._network.encode(part, limit=WINDOW_TOKENS) for each in parts for part in each]
-        logits = self._network.logits(rows)
+        logits = self._logits([part for each in parts for part in each], lambda: None)
         ends = np.cumsum([len(each) for each in parts])
         return [logits[end - len(each) : end].ravel() for each, end in zip(parts, ends, strict=True)]
+
+    def _logits(self, texts: Sequence[str], check: Callable[[], None]) -> Floats:
+        """(texts, the network's columns and then the n-grams')."""
+        rows = [self._network.encode(text, limit=WINDOW_TOKENS) for text in texts]
+        return np.hstack([self._network.logits(rows, check), [self._ngrams.logits(text) for text in texts]])
 
     def _known(self, quoted: Quoted) -> dict[str, Floats]:
         found: dict[str, Floats] = {}
         for text, logits in quoted.items():
             parts = _parts(text)
-            if logits is not None and logits.size == len(parts) * len(self._manifest.columns):
+            if logits is not None and logits.size == len(parts) * self._width:
                 found.update(zip(parts, logits.reshape(len(parts), -1), strict=True))
         return found
 
@@ -216,13 +221,11 @@ class Classifier:
         check: Callable[[], None],
         known: Mapping[str, Floats] = MappingProxyType({}),
     ) -> tuple[Floats, Floats]:
-        """The network's logits (texts, all columns), and probabilities (texts, `columns`). `known`: logits of some of
-        the texts."""
+        """The network's logits (texts, all columns), and probabilities (texts, `columns`). `known`: `_logits` of some
+        of the texts."""
         new = [text for text in texts if text not in known]
-        rows = [self._network.encode(text, limit=WINDOW_TOKENS) for text in new]
-        found = {**known, **dict(zip(new, self._network.logits(rows, check), strict=True))}
-        logits = np.stack([found[text] for text in texts])
-        ngrams = np.stack([self._ngrams.logits(text) for text in texts])
+        found = {**known, **dict(zip(new, self._logits(new, check), strict=True))} if new else known
+        logits, ngrams = np.split(np.stack([found[text] for text in texts]), [len(self._place)], axis=1)
         probabilities = np.empty((len(texts), len(columns)), dtype=np.float32)
         for number, column in enumerate(columns):
             fitted = self._manifest.calibration[column]

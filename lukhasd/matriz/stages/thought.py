@@ -125,23 +125,9 @@ class Thinker:
         readings: Readings = MappingProxyType({}),
     ) -> Draft:
         """A draft in quotations, whether or not a model is configured."""
-        limit = QUOTES[request.context.preferences.detail]
-        count = request.pipeline_options.candidates
-        pool = await asyncio.to_thread(
-            self._quote, recollection.query, focus, readings, limit=limit if count == 1 else len(focus.kept)
-        )
-        if not pool:
-            text = nothing_answers(recollection, self.analyser)
-            reasons = {"confidence": "there is no answer"}
-            return Draft(text, (), (), "none", None, None, 0.0, "Found nothing to quote", reasons)
-        if count == 1:
-            return await asyncio.to_thread(self._written, request, recollection, focus, pool)
-        drafts = [
-            await asyncio.to_thread(
-                self._written, request, recollection, focus, sorted(pool, key=pick, reverse=True)[:limit]
-            )
-            for pick in list(PICKS.values())[:count]
-        ]
+        drafts = await asyncio.to_thread(self._drafts, request, recollection, focus, readings)
+        if len(drafts) == 1:
+            return drafts[0]
         judged = await asyncio.gather(
             *(risk.safety_of(draft.text, request, guardian=self.guardian) for draft in drafts)
         )
@@ -153,8 +139,28 @@ class Thinker:
         ]
         rows, collapse = await asyncio.to_thread(quantum.weigh, candidates, self.embedder)
         chosen = drafts[collapse.chosen if collapse else 0]
-        told = f"; chose one of {count}: {collapse.why}" if collapse else f"; none of {count} may be given"
+        told = f"; none of {len(drafts)} may be given"
+        if collapse:
+            told = f"; chose one of {len(drafts)}: {collapse.why}"
         return replace(chosen, step=chosen.step + told, candidates=tuple(rows), collapse=collapse)
+
+    def _drafts(
+        self, request: ProcessRequest, recollection: Recollection, focus: Focus, readings: Readings
+    ) -> list[Draft]:
+        """As many as candidates are asked for; one where there is nothing to quote."""
+        limit = QUOTES[request.context.preferences.detail]
+        count = request.pipeline_options.candidates
+        pool = self._quote(recollection.query, focus, readings, limit=limit if count == 1 else len(focus.kept))
+        if not pool:
+            text = nothing_answers(recollection, self.analyser)
+            reasons = {"confidence": "there is no answer"}
+            return [Draft(text, (), (), "none", None, None, 0.0, "Found nothing to quote", reasons)]
+        if count == 1:
+            return [self._written(request, recollection, focus, pool)]
+        return [
+            self._written(request, recollection, focus, sorted(pool, key=pick, reverse=True)[:limit])
+            for pick in list(PICKS.values())[:count]
+        ]
 
     def _written(
         self, request: ProcessRequest, recollection: Recollection, focus: Focus, quotes: Sequence[extractive.Quote]
