@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,8 @@ BATCH = 16
 LONGEST_CHARS = 20_000
 """Of a longer memory the sentences are read when they are needed."""
 RETRY_S = 60.0
+SENTENCES_KEPT = 16_384
+"""In working memory, of the memories that were read last: at most some 30 MB."""
 RULE = 3
 """Goes up when something else is to be read of the same memories."""
 
@@ -65,6 +68,9 @@ class ReadingStore:
         self._core = core
         self._embedder = embedder
         self._guardian = guardian
+        self._kept: OrderedDict[tuple[int, int], dict[int, Reading]] = OrderedDict()
+        """By row and its sequence, which goes up when the row changes."""
+        self._kept_sentences = 0
         self._changed_s = monotonic()
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,16 +96,31 @@ class ReadingStore:
 
     async def find(self, owner: str, memory_ids: Sequence[str]) -> Readings:
         """What was read of those that the owner has."""
-        found = await self._core.kept.find_all(owner, memory_ids)
-        if not found:
-            return {}
-        numbers = ", ".join(str(row.row_id) for row in found)
-        sql = f"SELECT digest, vector, logits FROM memory_readings WHERE row_id IN ({numbers})"  # noqa: S608
-        read = await self._core.database.read(lambda cursor: cursor.execute(sql).fetchall())
-        return {
-            digest: Reading(None if vector is None else _floats(vector), _floats(logits))
-            for digest, vector, logits in read
-        }
+        wanted = {(row.row_id, row.sequence) for row in await self._core.kept.find_all(owner, memory_ids)}
+        missing = wanted - self._kept.keys()
+        if missing:
+            numbers = ", ".join(str(row_id) for row_id, _ in missing)
+            sql = f"SELECT row_id, digest, vector, logits FROM memory_readings WHERE row_id IN ({numbers})"  # noqa: S608
+            read = await self._core.database.read(lambda cursor: cursor.execute(sql).fetchall())
+            by_row: dict[int, dict[int, Reading]] = {}
+            for row_id, name, vector, logits in read:
+                reading = Reading(None if vector is None else _floats(vector), _floats(logits))
+                by_row.setdefault(row_id, {})[name] = reading
+            self._keep_found({row: by_row[row[0]] for row in missing if row[0] in by_row})
+        found: dict[int, Reading] = {}
+        for row in wanted & self._kept.keys():
+            self._kept.move_to_end(row)
+            found |= self._kept[row]
+        return found
+
+    def _keep_found(self, new: Mapping[tuple[int, int], dict[int, Reading]]) -> None:
+        for row, found in new.items():
+            if row not in self._kept:
+                self._kept[row] = found
+                self._kept_sentences += len(found)
+        while self._kept_sentences > SENTENCES_KEPT:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_sentences -= len(oldest)
 
     async def read_next(self) -> bool:
         """Reads the next memories; whether there were any."""

@@ -9,9 +9,10 @@ from lukhasd.database import Database
 from lukhasd.memory import rows
 from lukhasd.memory.rows import MemoryRow
 
-ROWS_KEPT = 4_096
+ROWS_KEPT = 16_384
+CHARS_KEPT = 8_000_000
+"""Of texts and contexts: with ROWS_KEPT bounds the whole to some 40 MB."""
 LONGEST_CHARS = 4_000
-"""Of a kept row's text and context: bounds the whole to some 30 MB."""
 
 
 class KeptRows:
@@ -21,6 +22,7 @@ class KeptRows:
         self._database = database
         self._rows: OrderedDict[int, MemoryRow] = OrderedDict()
         self._numbers: dict[tuple[str, str], int] = {}
+        self._chars = 0
         self._drops = 0
 
     async def fetch(self, numbers: Iterable[int]) -> dict[int, MemoryRow]:
@@ -57,16 +59,25 @@ class KeptRows:
         for number in numbers:
             row = self._rows.pop(number, None)
             if row is not None:
-                del self._numbers[row.owner, row.memory_id]
+                self._leave(row)
 
     def _keep(self, read: Iterable[MemoryRow], before: int) -> None:
         """Unless something was dropped while they were read: they may be from before that change."""
         if self._drops != before:
             return
         for row in read:
-            if len(row.data) + len(row.origin) + len(row.context) <= LONGEST_CHARS:
+            if _chars(row) <= LONGEST_CHARS and row.row_id not in self._rows:
                 self._rows[row.row_id] = row
                 self._numbers[row.owner, row.memory_id] = row.row_id
-        while len(self._rows) > ROWS_KEPT:
+                self._chars += _chars(row)
+        while len(self._rows) > ROWS_KEPT or self._chars > CHARS_KEPT:
             _, oldest = self._rows.popitem(last=False)
-            del self._numbers[oldest.owner, oldest.memory_id]
+            self._leave(oldest)
+
+    def _leave(self, row: MemoryRow) -> None:
+        del self._numbers[row.owner, row.memory_id]
+        self._chars -= _chars(row)
+
+
+def _chars(row: MemoryRow) -> int:
+    return len(row.data) + len(row.origin) + len(row.context)

@@ -116,6 +116,24 @@ async def test_what_other_models_made_is_not_used(parts: Parts, caller: Caller) 
     assert await count(parts) == 4
 
 
+async def test_what_was_found_is_kept_within_bounds_until_its_memory_changes(
+    parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short = await put(parts, caller, LONG, SHORT)
+    await read_all(parts)
+    store = parts.pipeline.readings
+    found = await store.find(caller.identity_id, [long, short])
+    await parts.database.write(lambda cursor: cursor.execute("DELETE FROM memory_readings"))
+    assert (await store.find(caller.identity_id, [long, short])).keys() == found.keys()
+    await parts.memory.helix.edit(caller.identity_id, short, EditRequest(data="Mara planted mint."))
+    assert (await store.find(caller.identity_id, [long, short])).keys() == found.keys() - {digest(SHORT)}
+    monkeypatch.setattr(readings, "SENTENCES_KEPT", 1)
+    (other,) = await put(parts, caller, "The hose leaks.")
+    await read_all(parts)
+    assert list(await store.find(caller.identity_id, [other])) == [digest("The hose leaks.")]
+    assert not await store.find(caller.identity_id, [long]), "the oldest made room"
+
+
 async def test_nothing_is_read_while_somebody_waits(
     parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lukhasd.models import encoder, minilm
 from lukhasd.models.embedder import WINDOW_TOKENS, EmbedderError, MiniLmEmbedder
 
 
@@ -64,10 +65,12 @@ def test_a_short_text_is_one_chunk(embedder: MiniLmEmbedder) -> None:
     assert embedder.chunks(" short text ") == [" short text "]
 
 
-def test_a_missing_or_altered_model_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_altered_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "model.onnx"
+    monkeypatch.setattr(minilm, "packaged_model", lambda: file)
+    monkeypatch.setattr(encoder, "shared", lambda threads: encoder.Encoder(threads=threads))
     with pytest.raises(EmbedderError, match="cannot be read"):
-        MiniLmEmbedder(model=tmp_path / "none.onnx").embed(["x"])
-    altered = tmp_path / "model.onnx"
-    altered.write_bytes(b"not the model")
+        MiniLmEmbedder().embed(["x"])
+    file.write_bytes(b"not the model")
     with pytest.raises(EmbedderError, match="not the expected file"):
-        MiniLmEmbedder(model=altered).embed(["x"])
+        MiniLmEmbedder().embed(["x"])

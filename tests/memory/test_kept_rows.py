@@ -87,4 +87,8 @@ async def test_no_more_rows_are_kept_than_there_is_room_for(
     found = await kept.fetch(numbers)
     assert sorted(found) == sorted(numbers)
     assert len(vars(kept)["_rows"]) == 2
+    monkeypatch.setattr(kept_rows, "CHARS_KEPT", 30)
+    few = KeptRows(store.core.database)
+    await few.fetch(numbers)
+    assert len(vars(few)["_rows"]) == 1
     assert sorted(row.memory_id for row in await kept.find_all("ada", ids)) == sorted(ids)

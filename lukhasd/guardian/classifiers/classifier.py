@@ -187,10 +187,12 @@ class Classifier:
 
     def _whole(self, text: str, start: int, end: int, tokens: int = WINDOW_TOKENS) -> Iterator[tuple[int, int]]:
         """The stretch, in parts where it has more tokens than the network reads: their number was only estimated."""
-        if len(self._network.encode(text[start:end], limit=WINDOW_TOKENS + 1)) <= WINDOW_TOKENS:
+        stretch = text[start:end]
+        fits = len(stretch) <= WINDOW_TOKENS and stretch.isascii()  # a token has a character at least
+        if fits or len(self._network.encode(stretch, limit=WINDOW_TOKENS + 1)) <= WINDOW_TOKENS:
             yield start, end
             return
-        for first, last in windows(text[start:end], tokens=tokens // 2):
+        for first, last in windows(stretch, tokens=tokens // 2):
             yield from self._whole(text, start + first, start + last, tokens // 2)
 
     def _encoded(self, subject: Subject) -> list[Stretch]:
