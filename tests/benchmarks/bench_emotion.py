@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lukhasd.consciousness.emotion import NEGATIVE, POSITIVE, Reader, judge, load, packaged
+from lukhasd.consciousness.emotion import NEGATIVE, POSITIVE, judge, load, packaged
 from lukhasd.consciousness.emotion_training import f1, read
 
 RESAMPLES = 1000
@@ -58,7 +58,7 @@ def run(folder: Path, *, small: bool) -> None:
     texts, truth = examples.texts[:count], examples.labels[:count] > 0
     weights, manifest = load(packaged())
     started_s = time.perf_counter()
-    given = 1 / (1 + np.exp(-np.clip(judge(Reader(), weights, texts).astype(np.float64), -30, 30)))
+    given = 1 / (1 + np.exp(-np.clip(judge(weights, texts).astype(np.float64), -30, 30)))
     took_ms = (time.perf_counter() - started_s) * 1000
     said = given[:, : len(classes)] > np.array([manifest.thresholds.get(name, np.inf) for name in classes])
 

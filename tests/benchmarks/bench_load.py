@@ -6,13 +6,14 @@ Requests come at their time whether earlier ones are answered or not (an open lo
 when it was due. The sustainable rate is the highest at which the 99th percentile stays within the operation's budget
 and every answer is a 200; it is searched for by doubling and halving. Beside it, in the same run and by the same
 client, a bare aiohttp handler that answers a few bytes of JSON; and what the answers are at twice the rate. Last, a mix
-of them with some storing: its sustainable rate, and `--mixed` requests at 60 % of it with the 5xx among them counted.
+of them with some storing: its sustainable rate, and `--mixed` requests at that rate with the 5xx among them counted.
 
 Everything runs on this machine: the client takes its share of the processors.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -35,6 +36,7 @@ CONNECTIONS = 240
 """Under daemon.max_connections."""
 SMALL_MIX_S = 3.0
 MIX_BUDGET_MS = 250.0
+TOLD_EVERY = 10_000
 LATEST_S = 30.0
 """What is not answered by then counts as lost."""
 BARE = """
@@ -140,6 +142,8 @@ async def run(client: Client, kinds: Iterator[Kind], *, rate: float, count: int)
         task = asyncio.create_task(_one(client, next(kinds), number, due, seen))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        if number and number % TOLD_EVERY == 0:
+            print(f"    after {number}: {told(seen, number)}", flush=True)
     await asyncio.gather(*tasks)
     return seen
 
@@ -258,7 +262,7 @@ async def measure(*, small: bool, memories: int, requests: int) -> None:
         await asyncio.sleep(0.5)
         bare = await sustainable(client, always(BARE_KIND), BARE_KIND.budget_ms, replace(search, start=1000))
         client.close()
-    print(f"{BARE_KIND.name:18} {bare:7.0f}/s, p99 ≤ {BARE_KIND.budget_ms:.0f} ms")
+    print(f"{BARE_KIND.name:18} {bare:7.0f}/s, p99 ≤ {BARE_KIND.budget_ms:.0f} ms", flush=True)
     bare = max(bare, 1.0)
     with daemon(memories) as (port, key):
         client = Client(port, key)
@@ -269,11 +273,11 @@ async def measure(*, small: bool, memories: int, requests: int) -> None:
             rate = max(found, search.start) * 2
             count = round(rate * search.trial_s * 2)
             seen = await run(client, always(kind), rate=rate, count=count)
-            print(f"  at twice that    {rate:7.0f}/s: {told(seen, count)}")
+            print(f"  at twice that    {rate:7.0f}/s: {told(seen, count)}", flush=True)
         found = await sustainable(client, mixed(), MIX_BUDGET_MS, search)
         print(f"{'mix':18} {found:7.0f}/s, p99 ≤ {MIX_BUDGET_MS:.0f} ms, ratio to bare {found / bare:.3f}")
-        rate = requests / SMALL_MIX_S if small else max(0.6 * found, 1.0)
-        print(f"  {requests} requests at {rate:.0f}/s{'' if small else ', 60 % of that'}")
+        rate = requests / SMALL_MIX_S if small else max(found, 1.0)
+        print(f"  {requests} requests at {rate:.0f}/s: {requests / rate / 60:.0f} min", flush=True)
         seen = await run(client, mixed(), rate=rate, count=requests)
         failed = sum(number for status, number in seen.statuses.items() if status >= 500 or status == 0)
         print(f"  {told(seen, requests)}")
@@ -282,15 +286,14 @@ async def measure(*, small: bool, memories: int, requests: int) -> None:
 
 
 def main() -> None:
-    words = sys.argv[1:]
-
-    def option(name: str, default: int) -> int:
-        return int(words[words.index(name) + 1]) if name in words else default
-
-    small = "--small" in words
-    memories = option("--memories", 100 if small else 10_000)
-    requests = option("--mixed", 300 if small else 100_000)
-    asyncio.run(measure(small=small, memories=memories, requests=requests))
+    parser = argparse.ArgumentParser(description="What the daemon can carry: requests a second, and a long mix of them")
+    parser.add_argument("--small", action="store_true", help="seconds instead of hours; the figures mean nothing then")
+    parser.add_argument("--memories", type=int, help="stored beforehand; default 10000, 100 with --small")
+    parser.add_argument("--mixed", type=int, help="requests of the mix; default 100000, 300 with --small")
+    given = parser.parse_args()
+    memories = given.memories or (100 if given.small else 10_000)
+    requests = given.mixed or (300 if given.small else 100_000)
+    asyncio.run(measure(small=given.small, memories=memories, requests=requests))
 
 
 if __name__ == "__main__":
