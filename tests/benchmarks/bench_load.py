@@ -129,7 +129,7 @@ class Client:
             writer.close()
 
 
-async def run(client: Client, kinds: Iterator[Kind], *, rate: float, count: int) -> Seen:
+async def run(client: Client, kinds: Iterator[Kind], *, rate: float, count: int, told_every: int = 0) -> Seen:
     """`count` requests, each at its time: exponentially distributed gaps with a fixed seed."""
     seen = Seen(rate)
     gaps = random.Random(11)
@@ -142,7 +142,7 @@ async def run(client: Client, kinds: Iterator[Kind], *, rate: float, count: int)
         task = asyncio.create_task(_one(client, next(kinds), number, due, seen))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        if number and number % TOLD_EVERY == 0:
+        if number and told_every and number % told_every == 0:
             print(f"    after {number}: {told(seen, number)}", flush=True)
     await asyncio.gather(*tasks)
     return seen
@@ -278,7 +278,7 @@ async def measure(*, small: bool, memories: int, requests: int) -> None:
         print(f"{'mix':18} {found:7.0f}/s, p99 ≤ {MIX_BUDGET_MS:.0f} ms, ratio to bare {found / bare:.3f}")
         rate = requests / SMALL_MIX_S if small else max(found, 1.0)
         print(f"  {requests} requests at {rate:.0f}/s: {requests / rate / 60:.0f} min", flush=True)
-        seen = await run(client, mixed(), rate=rate, count=requests)
+        seen = await run(client, mixed(), rate=rate, count=requests, told_every=TOLD_EVERY)
         failed = sum(number for status, number in seen.statuses.items() if status >= 500 or status == 0)
         print(f"  {told(seen, requests)}")
         print(f"  5xx or lost {failed} of {requests} ({100 * failed / requests:.4f} %)")
