@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -13,6 +13,8 @@ ActionType = Literal[
     "document", "memory_write", "file_write", "http_request", "message",
 ]  # fmt: skip
 Decision = Literal["APPROVED", "CONDITIONAL", "REVIEW", "REJECTED"]
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+"""The gravest last."""
 EthicsLevel = Literal["STRICT", "BALANCED", "PERMISSIVE"]
 Profile = Literal["general", "agent", "community"]
 """Whose thresholds apply: an assistant's user, a program that acts by itself, or a place where people talk."""
@@ -143,6 +145,11 @@ class Verdict(Response, frozen=True):
     behaviour: Behaviour | None = None
     """Null without a session."""
     reasons: Reasons = {}
+
+    @property
+    def stops(self) -> bool:
+        """What was judged may not go on: it is rejected, or a person has to decide first."""
+        return self.decision in ("REVIEW", "REJECTED")
 
 
 class PolicyRule(Response, frozen=True):

@@ -212,7 +212,7 @@ class Consolidator:
         for cluster in plan.clusters:
             action = GuardianAction("memory_write", cluster.data)
             verdict = await self._guardian.validate(ValidateRequest(action), caller=caller)
-            if verdict.decision in ("REVIEW", "REJECTED"):
+            if verdict.stops:
                 left_alone[cluster.medoid.memory_id] = "the guardian will not have what it abstracts to remembered"
             else:
                 kept.append(cluster)

@@ -36,7 +36,6 @@ from lukhasd.models.embedded import EMBEDDED
 from lukhasd.models.language import LanguageModel, ModelError
 
 logger = logging.getLogger(__name__)
-STOPPING = ("REVIEW", "REJECTED")
 NO_CONSTRAINTS = "there are no constraints to address"
 NO_VECTORS = "the embedding model is out of order: lukhas doctor"
 NO_MATERIAL = "no memory is likely to say anything to the seed or a constraint; a model could imagine: lukhas model use"
@@ -73,7 +72,7 @@ class Dreams:
         started_s = perf_counter()
         asked = "\n".join([request.seed, *request.constraints])
         verdict = await self._judge(caller, "user_input", asked)
-        if verdict.decision in STOPPING:
+        if verdict.stops:
             raise _rejection(verdict)
         async with self._awareness.working(caller.identity_id, "DREAMING"):
             dream, cited = await self._dream(caller, request, on_event, started_s)
@@ -203,7 +202,7 @@ class Dreams:
         drafts = await self._allowed(caller, drafts, reasons)
         woven = await sleeper.weave(request.seed, drafts)
         told = [each.text for each in woven.insights]
-        if told and (await self._judge(caller, "response_generation", "\n".join(told))).decision in STOPPING:
+        if told and (await self._judge(caller, "response_generation", "\n".join(told))).stops:
             woven = replace(woven, insights=(), reasons={"novel_insights": "the guardian held them back"})
         progress.done("the best parts were put together")
         return drafts, woven, reasons
@@ -213,7 +212,7 @@ class Dreams:
         every = [*material.about_seed, *(note for found in material.by_constraint.values() for note in found)]
         texts = list({note.excerpt for note in every})
         verdicts = await asyncio.gather(*(self._judge(caller, "document", text) for text in texts))
-        passed = {text for text, verdict in zip(texts, verdicts, strict=True) if verdict.decision not in STOPPING}
+        passed = {text for text, verdict in zip(texts, verdicts, strict=True) if not verdict.stops}
         return replace(
             material,
             about_seed=[note for note in material.about_seed if note.excerpt in passed],
@@ -242,8 +241,8 @@ class Dreams:
                 for draft in drafts
             )
         )
-        passed = [draft for draft, verdict in zip(drafts, verdicts, strict=True) if verdict.decision not in STOPPING]
-        if held := [verdict for verdict in verdicts if verdict.decision in STOPPING]:
+        passed = [draft for draft, verdict in zip(drafts, verdicts, strict=True) if not verdict.stops]
+        if held := [verdict for verdict in verdicts if verdict.stops]:
             told = f"the guardian held {len(held)} back: {'; '.join(sorted({_why(verdict) for verdict in held}))}"
             reasons["realities"] = f"{reasons['realities']}; {told}" if "realities" in reasons else told
         return passed

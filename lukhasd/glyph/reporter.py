@@ -65,7 +65,7 @@ class Reporter:
 
     def judged(self, record: VerdictRecord | None, verdict: Verdict) -> None:
         """`record` is None where the verdict could not be written down."""
-        grave = verdict.decision in ("REVIEW", "REJECTED")
+        grave = verdict.stops
         self._tell(
             "PROTECT", "guardian", "verdict", "guardian_verdict",
             owner=record.owner if record else None,

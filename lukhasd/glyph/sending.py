@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 
 from lukhas_sdk.contract import glyph as contract
-from lukhas_sdk.contract.guardian import Decision, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import DECISIONS, Decision, GuardianAction, ValidateRequest, Verdict
 from lukhas_sdk.errors import GuardianRejection, LukhasError, PayloadTooLarge, ValidationError
 from lukhasd.glyph.bus import PASSING, Bus
 from lukhasd.guardian import Guardian
 from lukhasd.identity.caller import Caller
 from lukhasd.memory.quarantine import texts
 
-GRAVITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 NOT_ASKED = "the token does not require the guardian"
 
 
@@ -30,7 +29,7 @@ async def send(bus: Bus, guardian: Guardian, caller: Caller, request: contract.S
     verdicts: list[Verdict] = []
     if token.metadata.requires_guardian:
         verdicts = await _judge(guardian, caller, token)
-        worst = max(verdicts, key=lambda verdict: GRAVITY.index(verdict.decision))
+        worst = max(verdicts, key=lambda verdict: DECISIONS.index(verdict.decision))
         decision = worst.decision
         if decision not in PASSING:
             rejection = _rejection(worst, token.glyph_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lukhas_sdk.contract.guardian import Decision, EthicsLevel
+from lukhas_sdk.contract.guardian import DECISIONS, Decision, EthicsLevel
 from lukhas_sdk.contract.verdict_log import (
     Appeal,
     ChainPosition,
@@ -18,7 +18,7 @@ from lukhasd.guardian.detectors.trained import supported
 from lukhasd.guardian.hazards import HAZARDS
 from lukhasd.guardian.keeper import DRIFT_RULE, DRIFT_SAYS
 from lukhasd.guardian.policy import Rule
-from lukhasd.guardian.verdict import LEVELS, ORDER, TABLE, undertakable
+from lukhasd.guardian.verdict import LEVELS, TABLE, undertakable
 
 NOT_WEIGHED = "the action could not be judged, so there was nothing to weigh at any level"
 SHOWN = 8
@@ -124,7 +124,7 @@ def _leads_to(finding: LoggedFinding, record: VerdictRecord, rule: Rule | None) 
 
 
 def _worst(decisions: Sequence[Decision]) -> Decision:
-    return max([*decisions, ORDER[0]], key=ORDER.index)
+    return max([*decisions, DECISIONS[0]], key=DECISIONS.index)
 
 
 def _change(finding: LoggedFinding) -> str | None:

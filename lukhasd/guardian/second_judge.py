@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal, get_args
 
-from lukhas_sdk.contract.guardian import ActionType, Decision, GuardianAction
+from lukhas_sdk.contract.guardian import DECISIONS, ActionType, Decision, GuardianAction
 from lukhas_sdk.paths import Paths
 from lukhas_sdk.secrets import JUDGE_KEY, read_secret
 from lukhas_sdk.settings import GuardianSettings
@@ -22,7 +22,7 @@ from lukhasd.guardian.judge_api import JudgeApi, JudgeFailed, JudgeLate
 from lukhasd.guardian.policy import Rule
 from lukhasd.guardian.profiles import Thresholds
 from lukhasd.guardian.quoting import quote
-from lukhasd.guardian.verdict import ORDER, Judgement
+from lukhasd.guardian.verdict import Judgement
 
 JudgeState = Literal["off", "not_needed", "agreed", "raised", "lowered", "late", "failed"]
 JUDGED: frozenset[ActionType] = frozenset({"user_input", "response_generation", "message", "document", "tool_output"})
@@ -240,6 +240,6 @@ def read(text: str) -> Answer | None:
 
 def settled(opinion: Opinion, before: Decision, result: Judgement) -> tuple[JudgeState, Judgement]:
     """`result`, which was decided on the opinion's matches, with the opinion's least decision."""
-    decision = max(result.decision, opinion.at_least, key=ORDER.index)
+    decision = max(result.decision, opinion.at_least, key=DECISIONS.index)
     state: JudgeState = "agreed" if opinion.state == "raised" and decision == before else opinion.state
     return state, replace(result, decision=decision)

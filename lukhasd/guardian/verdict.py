@@ -19,13 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lukhas_sdk.contract.guardian import MAX_FINDINGS, Decision, EthicsLevel, Finding, Requirement, Severity
+from lukhas_sdk.contract.guardian import DECISIONS, MAX_FINDINGS, Decision, EthicsLevel, Finding, Requirement, Severity
 from lukhasd.guardian.findings import SEVERITIES, Match
 from lukhasd.guardian.frameworks import scores
 from lukhasd.guardian.policy import Rule
 from lukhasd.guardian.redaction import REMEDY, redaction_of
 
-ORDER: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 LEVELS: tuple[EthicsLevel, ...] = ("PERMISSIVE", "BALANCED", "STRICT")
 TABLE: dict[EthicsLevel, dict[Severity, Decision]] = {
     "STRICT": {"low": "APPROVED", "medium": "REVIEW", "high": "REJECTED", "critical": "REJECTED"},
@@ -73,7 +72,7 @@ def heaviest(matches: Sequence[Match], level: EthicsLevel, undertakings: Sequenc
     def weight(match: Match) -> tuple[int, int]:
         decision = decide_one(match, level)
         lifted = is_lifted(match, decision, undertakings)
-        return 0 if lifted else ORDER.index(decision), SEVERITIES.index(match.severity)
+        return 0 if lifted else DECISIONS.index(decision), SEVERITIES.index(match.severity)
 
     kept = sorted(matches, key=weight, reverse=True)[:MAX_FINDINGS]
     return sorted(kept, key=lambda match: (match.start, match.end, match.rule.name))
@@ -105,7 +104,7 @@ def judge(
     ]
     lifted = [one for one in weighed if is_lifted(one.match, one.decision, undertakings)]
     standing = [one for one in weighed if one not in lifted]
-    decision: Decision = max([*(one.decision for one in standing), ORDER[0]], key=ORDER.index)
+    decision: Decision = max([*(one.decision for one in standing), DECISIONS[0]], key=DECISIONS.index)
     frameworks = scores(matches, hazards, content=content, applying=applying)
     if not frameworks:
         reasons["ethics_score"] = "no rule of the policy in force applies to this type of action"

@@ -39,7 +39,6 @@ from lukhasd.reasoning.timespans import Dated
 AT_ONCE = 2
 KNOWN_FROM = 0.5
 """Memory answers where the calibrated probability that it holds an answer is at least this."""
-STOPPING = ("REVIEW", "REJECTED")
 NOT_QUOTED: frozenset[QueryType] = frozenset({
     "open", "counterfactual", "counterfactual_physics", "arithmetic", "unit_conversion", "algebra",
 })  # fmt: skip
@@ -162,7 +161,7 @@ class Analyzer:
 
     async def _is_harmless(self, text: str, caller: Caller) -> bool:
         verdict = await self._guardian.validate(ValidateRequest(GuardianAction("document", text)), caller=caller)
-        return verdict.decision not in STOPPING
+        return not verdict.stops
 
     async def _date(self, caller: Caller, request: AnalyzeRequest, worked: Worked) -> Worked:
         question = timespans.read(request.query)
@@ -218,7 +217,7 @@ class Analyzer:
 
     async def _judge(self, kind: ActionType, text: str, caller: Caller, *, where: str) -> None:
         verdict = await self._guardian.validate(ValidateRequest(GuardianAction(kind, text)), caller=caller)
-        if verdict.decision in STOPPING:
+        if verdict.stops:
             raise _rejection(verdict, where)
 
 

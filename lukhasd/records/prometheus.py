@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lukhas_sdk._version import __version__
+from lukhas_sdk.contract.guardian import DECISIONS
 from lukhas_sdk.contract.ops import Waiting
 from lukhasd.records import process
 from lukhasd.records.histogram import Histogram
 from lukhasd.records.metrics import Metrics
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-DECISIONS = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 WEBHOOK_OUTCOMES = ("delivered", "failed", "dead", "dropped")
 Labels = Mapping[str, str]
 

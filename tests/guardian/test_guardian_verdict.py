@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lukhas_sdk.contract.guardian import EthicsLevel, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import DECISIONS, EthicsLevel, GuardianAction, ValidateRequest, Verdict
 from lukhas_sdk.errors import LukhasError
 from lukhas_sdk.settings import GuardianSettings
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.findings import Match, Subject
 from lukhasd.guardian.patterns import compile_bounded
 from lukhasd.guardian.policy import Policy, load_policy, patterns_of
-from lukhasd.guardian.verdict import LEVELS, ORDER
+from lukhasd.guardian.verdict import LEVELS
 from lukhasd.records.metrics import Metrics
 
 Judge = Callable[..., Verdict]
@@ -45,7 +45,7 @@ def test_the_table(content: str, expected: tuple[str, ...]) -> None:
     decisions = tuple(guardian.judge(ValidateRequest(request, level)).decision for level in LEVELS)
     guardian.close()
     assert decisions == expected
-    assert [ORDER.index(d) for d in decisions] == sorted(ORDER.index(d) for d in decisions)
+    assert [DECISIONS.index(d) for d in decisions] == sorted(DECISIONS.index(d) for d in decisions)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -21,7 +21,7 @@ from lukhas_cli.render.text import printable
 from lukhas_cli.render.verdict import afterwards, reasons
 from lukhas_cli.session import Session
 from lukhas_cli.tool_calls import LONGEST_EVENT, Event, actions_of, read_event
-from lukhas_sdk.contract.guardian import VALIDATE, GuardianAction, Profile, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import DECISIONS, VALIDATE, GuardianAction, Profile, ValidateRequest, Verdict
 from lukhas_sdk.errors import Exit, LukhasError, ValidationError
 
 TIME_LIMIT_S = 5.0
@@ -29,7 +29,6 @@ AGENT_LIMIT_S = 10
 """What the settings allow the hook: an agent goes ahead when a hook is late, so that we must be done before."""
 BLOCKED = Exit.USAGE
 """The protocol's 2: what was to be done is not done, and stderr says why."""
-ORDER = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
 LONGEST_REASON = 4000
 FOREIGN = "WebFetch|WebSearch|Read|Grep|Bash|mcp__.*"
 """Tools whose responses hold what others wrote."""
@@ -103,7 +102,7 @@ def judge(session: Session, event: Event, action: GuardianAction, profile: Profi
 
 
 def answer(event: Event, verdicts: Sequence[tuple[GuardianAction, Verdict]], *, ask: bool) -> Streamed:
-    decision = max((verdict.decision for _, verdict in verdicts), key=ORDER.index, default="APPROVED")
+    decision = max((verdict.decision for _, verdict in verdicts), key=DECISIONS.index, default="APPROVED")
     if decision == "APPROVED":
         return Streamed()
     lines = [f"The LUKHAS guardian's verdict is {decision}."]

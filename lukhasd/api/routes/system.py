@@ -11,6 +11,7 @@ from typing import Literal
 from lukhas_sdk._version import __version__
 from lukhas_sdk.contract import system as contract
 from lukhas_sdk.contract.base import PROTOCOL_VERSION, AnyOperation, NoBody, NoParams, Reasons
+from lukhas_sdk.contract.guardian import DECISIONS
 from lukhas_sdk.contract.matriz import STAGES
 from lukhasd.api import openapi
 from lukhasd.api.call import Call, Handler
@@ -157,7 +158,7 @@ def _behaviour(parts: Parts) -> contract.BehaviourHealth:
 
 
 def _guardian_figures(metrics: Metrics) -> contract.GuardianFigures:
-    counts = {name: metrics.counter(f"guardian.{name}") for name in ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")}
+    counts = {name: metrics.counter(f"guardian.{name}") for name in DECISIONS}
     total = sum(counts.values())
     approvals = counts["APPROVED"] + counts["CONDITIONAL"]
     return contract.GuardianFigures(

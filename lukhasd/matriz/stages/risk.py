@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lukhas_sdk.contract.base import Reasons
-from lukhas_sdk.contract.guardian import ActionType, Decision, Finding, GuardianAction, ValidateRequest, Verdict
+from lukhas_sdk.contract.guardian import (
+    DECISIONS,
+    ActionType,
+    Decision,
+    Finding,
+    GuardianAction,
+    ValidateRequest,
+    Verdict,
+)
 from lukhas_sdk.contract.matriz import ProcessRequest
 from lukhas_sdk.errors import GuardianRejection
 from lukhasd.guardian import Guardian
 from lukhasd.guardian.findings import Quoted
 from lukhasd.identity.caller import Caller
 from lukhasd.memory.quarantine import held_findings
-
-SEVERITY: tuple[Decision, ...] = ("APPROVED", "CONDITIONAL", "REVIEW", "REJECTED")
-STOPPING = ("REVIEW", "REJECTED")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ async def judge_input(caller: Caller, request: ProcessRequest, *, guardian: Guar
 
 def stop(verdict: Verdict, request: ProcessRequest) -> None:
     """Raises GuardianRejection where the input alone stops the pipeline."""
-    if verdict.decision in STOPPING:
+    if verdict.stops:
         raise _rejection(verdict, "input")
     if verdict.safety_score is not None:
         _hold_to_threshold(1 - verdict.safety_score, verdict, request)
@@ -55,7 +60,7 @@ async def safety_of(text: str, request: ProcessRequest, *, guardian: Guardian) -
     verdict = await guardian.preview(_about("response_generation", text, request))
     threshold, safety = request.pipeline_options.risk_threshold, verdict.safety_score
     risky = threshold is not None and safety is not None and 1 - safety > threshold
-    return safety, verdict.decision in STOPPING or risky
+    return safety, verdict.stops or risky
 
 
 async def judge(
@@ -83,12 +88,12 @@ async def judge(
     )
     if about_input is not None:
         verdicts = [about_input, *verdicts]
-    worst = max(verdicts, key=lambda verdict: SEVERITY.index(verdict.decision))
+    worst = max(verdicts, key=lambda verdict: DECISIONS.index(verdict.decision))
     safety = _lowest([verdict.safety_score for verdict in verdicts])
     ethics = _lowest([verdict.ethics_score for verdict in verdicts])
     threshold = request.pipeline_options.risk_threshold
     risk = None if safety is None else 1 - safety
-    if worst.decision in STOPPING:
+    if worst.stops:
         raise _rejection(worst, "draft" if worst is verdicts[1] else "input")
     if risk is not None:
         _hold_to_threshold(risk, worst, request)
