@@ -14,6 +14,7 @@ from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.consolidation import show_consolidation
 from lukhas_cli.render.progress import counting
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import consolidation
 from lukhas_sdk.contract import dream as contract
 from lukhas_sdk.errors import DaemonUnreachable
@@ -106,8 +107,7 @@ def list_dreams(
     def present(screen: Screen) -> None:
         screen.table(["id", "when", "realities", "model", "seed"], rows, wide="seed", clip=True)
         if screen.terminal:
-            more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-            screen.text(f"{len(rows)} of {answer.total_count} dreams{more}", style="dim")
+            screen.text(f"{len(rows)} of {answer.total_count} dreams{more(answer.next_cursor)}", style="dim")
 
     return Outcome(answer, present)
 

@@ -11,6 +11,7 @@ from lukhas_cli.inputs import read_text
 from lukhas_cli.moments import local
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import feedback as contract
 
 EXAMPLES = """lukhas feedback interaction_0123456789abcdef good
@@ -91,8 +92,7 @@ def list_feedback(
     def present(screen: Screen) -> None:
         screen.table(["id", "when", "interaction", "rating", "style", "comment"], rows, wide="comment")
         if screen.terminal:
-            more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-            screen.text(f"{answer.good} good, {answer.bad} bad{more}", style="dim")
+            screen.text(f"{answer.good} good, {answer.bad} bad{more(answer.next_cursor)}", style="dim")
 
     return Outcome(answer, present)
 

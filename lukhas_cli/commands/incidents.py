@@ -11,6 +11,7 @@ from lukhas_cli.inputs import read_text
 from lukhas_cli.moments import local, moment
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import incidents as contract
 from lukhas_sdk.contract.guardian import Severity
 
@@ -51,8 +52,7 @@ def list_incidents(
     def present(screen: Screen) -> None:
         screen.table(["id", "last seen", "status", "severity", "verdicts", "rule", "by"], rows, wide="rule")
         if screen.terminal:
-            more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-            screen.text(f"{len(rows)} of {answer.total_count} incidents{more}", style="dim")
+            screen.text(f"{len(rows)} of {answer.total_count} incidents{more(answer.next_cursor)}", style="dim")
 
     return Outcome(answer, present)
 

@@ -12,6 +12,7 @@ from lukhas_cli.moments import local
 from lukhas_cli.outcome import Outcome, Streamed
 from lukhas_cli.render.envelope import print_json
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import jobs as contract
 from lukhas_sdk.errors import Exit
 
@@ -52,8 +53,7 @@ def list_jobs(
     def present(screen: Screen) -> None:
         screen.table(["id", "kind", "state", "done", "of", "failed", "made", "by"], rows)
         if screen.terminal:
-            more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-            screen.text(f"{len(rows)} of {answer.total_count} jobs{more}", style="dim")
+            screen.text(f"{len(rows)} of {answer.total_count} jobs{more(answer.next_cursor)}", style="dim")
 
     return Outcome(answer, present)
 

@@ -10,6 +10,7 @@ from lukhas_cli.command import command, new_app, session_of
 from lukhas_cli.moments import local
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Cell, Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import webhooks as contract
 from lukhas_sdk.errors import Exit
 
@@ -120,8 +121,7 @@ def deliveries(
     def present(screen: Screen) -> None:
         screen.table(["id", "queued", "event", "state", "tries", "status", "error"], rows, wide="error")
         if screen.terminal:
-            more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-            screen.text(f"{len(rows)} of {answer.total_count} deliveries{more}", style="dim")
+            screen.text(f"{len(rows)} of {answer.total_count} deliveries{more(answer.next_cursor)}", style="dim")
 
     return Outcome(answer, present)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lukhas_cli.render.screen import Screen, show, size
-from lukhas_cli.render.text import one_line, printable
+from lukhas_cli.render.text import more, one_line, printable
 from lukhas_sdk.errors import Exit
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def show_hits(screen: Screen, answer: SearchResponse) -> None:
     if answer.answerable is not None:
         screen.text(f"memory answers this with probability {answer.answerable:.2f}", style="dim")
     found = f"{len(answer.results)} of {answer.total_matches} matches" if answer.results else "nothing matches"
-    more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-    screen.text(f"{found} in {answer.search_time_ms:.0f} ms{pending}{more}", style="dim")
+    screen.text(f"{found} in {answer.search_time_ms:.0f} ms{pending}{more(answer.next_cursor)}", style="dim")
 
 
 def show_why(screen: Screen, answer: WhyResponse) -> None:
@@ -113,8 +112,7 @@ def show_list(screen: Screen, answer: ListResponse) -> None:
     ]
     if rows:
         screen.table(["id", "date", "type", "text"], rows, wide="text", clip=True)
-    more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-    screen.text(f"{len(rows)} of {answer.total_count} memories{more}", style="dim")
+    screen.text(f"{len(rows)} of {answer.total_count} memories{more(answer.next_cursor)}", style="dim")
 
 
 def show_memory(screen: Screen, memory: Memory) -> None:

@@ -22,3 +22,8 @@ def one_line(text: str) -> str:
 def _show(match: re.Match[str]) -> str:
     number = ord(match.group())
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def more(next_cursor: str | None) -> str:
+    """What a list's last line says where it goes on."""
+    return f"; go on with --cursor {next_cursor}" if next_cursor else ""

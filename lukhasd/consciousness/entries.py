@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lukhas_sdk.contract.reflection import CONSIDERED_LIMIT, EVERYTHING, INTERACTIONS, MEMORIES
 from lukhasd.database.connection import Cursor
 from lukhasd.memory import MemoryStore
+from lukhasd.memory.rows import aware, naive
 from lukhasd.models.embedder import Embedder, EmbedderError
 
 WAIT_S = 10.0
@@ -91,7 +92,7 @@ def _embedded(texts: Sequence[str], embedder: Embedder) -> dict[str, NDArray[np.
 
 def _read(cursor: Cursor, owner: str, topic: str, since: datetime | None) -> list[tuple[int | None, Entry]]:
     """With the row number of a memory. An input that was stored as it is counts once."""
-    start = since.astimezone(UTC).replace(tzinfo=None) if since else datetime.min
+    start = naive(since) if since else datetime.min
     rows: list[tuple[int | None, Entry]] = []
     if topic != INTERACTIONS:
         found = cursor.execute(
@@ -101,7 +102,7 @@ def _read(cursor: Cursor, owner: str, topic: str, since: datetime | None) -> lis
             [BULK, owner, start],
         ).fetchall()
         rows += [
-            (row_id, Entry(id, "memory", text, _aware(at), dated=dated, superseded_by=by))
+            (row_id, Entry(id, "memory", text, aware(at), dated=dated, superseded_by=by))
             for row_id, id, text, at, by, dated in found
         ]
     if topic != MEMORIES:
@@ -112,7 +113,7 @@ def _read(cursor: Cursor, owner: str, topic: str, since: datetime | None) -> lis
             [owner, start],
         ).fetchall()
         rows += [
-            (None, Entry(id, "interaction", text, _aware(at), valence=valence))
+            (None, Entry(id, "interaction", text, aware(at), valence=valence))
             for id, text, at, valence in found
             if text not in stored
         ]
@@ -124,7 +125,3 @@ def _wishes(cursor: Cursor, owner: str) -> list[Wish]:
         "SELECT interaction_id, rating, style FROM feedback WHERE owner = ? ORDER BY created_at, feedback_id", [owner]
     ).fetchall()
     return [Wish(*row) for row in found]
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)

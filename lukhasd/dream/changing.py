@@ -225,8 +225,7 @@ def _restore(cursor: Cursor, step: Rewritten, sequence: int) -> None:
         f"UPDATE memories SET {given}, sequence = ? WHERE row_id = ?",  # noqa: S608
         [*(values[name] for name in RESTORED), sequence, step.row_id],
     )
-    for table in ("memory_vectors", "memory_readings"):
-        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [step.row_id])  # noqa: S608
+    rows.drop_computed(cursor, step.row_id)
 
 
 def _without_findings(cursor: Cursor, numbers: Numbers, row_id: int, since: datetime) -> list[int]:

@@ -8,7 +8,6 @@ fits both; the figures on what they were not fitted on stand beside the coeffici
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from importlib import resources
 
@@ -17,11 +16,10 @@ import numpy as np
 
 from lukhas_sdk.contract.memory import SearchHit
 from lukhasd.memory import answerable
-from lukhasd.memory.likelihood import Likelihood
+from lukhasd.memory.likelihood import Likelihood, logit
 from lukhasd.models.logistic import Floats, Logistic
 
 FILE = "relevance.json"
-LEAST = 1e-4
 FARTHEST = 5
 
 
@@ -66,14 +64,9 @@ def nearness(hits: Sequence[SearchHit]) -> Floats | None:
 def logits(likelihood: Likelihood, topic: str, hits: Sequence[SearchHit]) -> Floats:
     """(hits, 1): of the probability that each answers."""
     found = [answerable.found(hit) for hit in hits]
-    return np.array([[_logit(each)] for each in likelihood.probabilities(topic, found)])
+    return np.array([[logit(each)] for each in likelihood.probabilities(topic, found)])
 
 
 def load() -> Relevance:
     text = resources.files("lukhasd.dream").joinpath(FILE).read_bytes()
     return Relevance(answerable.load().likelihood, msgspec.json.decode(text, type=Fitted))
-
-
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, LEAST), 1 - LEAST)
-    return math.log(bounded / (1 - bounded))

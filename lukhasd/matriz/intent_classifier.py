@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.matriz import Intent
 from lukhasd.models.embedder import Embedder, EmbedderError
+from lukhasd.models.logistic import softmax
 
 Floats = NDArray[np.float64]
 
@@ -75,9 +76,3 @@ def features(texts: list[str], embedder: Embedder) -> Floats:
 
 def with_bias(rows: Floats) -> Floats:
     return np.hstack([rows, np.ones((len(rows), 1))])
-
-
-def softmax(scores: Floats) -> Floats:
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Floats = raised / raised.sum(axis=1, keepdims=True)
-    return shares

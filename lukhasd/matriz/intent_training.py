@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lukhasd.matriz.intent_classifier import INTENTS, Floats, Weights, features, softmax, with_bias
+from lukhasd.matriz.intent_classifier import INTENTS, Floats, Weights, features, with_bias
 from lukhasd.models.embedder import MiniLmEmbedder
-from lukhasd.models.logistic import calibration_error
+from lukhasd.models.logistic import calibration_error, softmax
 
 RIDGE = 0.0002
 STEPS = 2000

@@ -134,10 +134,10 @@ def summary(words: Floats, each: Floats, chosen: NDArray[np.bool_]) -> tuple[flo
     the chosen answers; the best of the chosen less the best of all; the sum over all. Then whether somebody who speaks
     is asked about and the share of memories with a heading, with what either changes."""
     ranked = np.sort(each[chosen])[::-1]
-    best = _logit(ranked[0])
-    others = _logit(float(1 - np.prod(1 - ranked[1:])))
+    best = logit(ranked[0])
+    others = logit(float(1 - np.prod(1 - ranked[1:])))
     spoken, headed = float(words[0, WHO_SPEAKS]), float(words[:, HEADED].mean())
-    of_chosen = (best, others, best - _logit(each.max()), _logit(each.sum()))
+    of_chosen = (best, others, best - logit(each.max()), logit(each.sum()))
     return (*of_chosen, spoken, best * spoken, others * spoken, headed, best * headed)
 
 
@@ -218,6 +218,7 @@ def _rarity(stems: frozenset[str], read: Sequence[_Read]) -> dict[str, float]:
     return {stem: math.log((len(read) + 1) / (count + 0.5)) for stem, count in counts.items()}
 
 
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
+    """Of a probability that is LEAST from 0 and 1 at least."""
     bounded = min(max(float(probability), LEAST), 1 - LEAST)
     return math.log(bounded / (1 - bounded))

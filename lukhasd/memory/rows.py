@@ -210,8 +210,15 @@ def count_access(cursor: Cursor, owner: str, memory_id: str, now: datetime) -> t
     return row, Access(counted[0][0], now)
 
 
+def drop_computed(cursor: Cursor, row_id: int) -> None:
+    """What was computed of a text that the row has no more."""
+    for table in ("memory_vectors", "memory_readings"):
+        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row_id])  # noqa: S608
+
+
 def delete(cursor: Cursor, row_id: int, sequence: int) -> None:
-    for table in ("memory_vectors", "memory_readings", "memory_access", "memory_versions", "memories"):
+    drop_computed(cursor, row_id)
+    for table in ("memory_access", "memory_versions", "memories"):
         cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row_id])  # noqa: S608
     cursor.execute("INSERT INTO memory_deletions VALUES (?, ?)", [sequence, row_id])
     cursor.execute(

@@ -64,8 +64,7 @@ def rewrite(cursor: Cursor, row: rows.MemoryRow, revision: Revision, *, sequence
             revision.suggested, rows.naive(event_at(revision.context, row.created_at)), version, sequence, row.row_id,
         ],
     )  # fmt: skip
-    for table in ("memory_vectors", "memory_readings"):
-        cursor.execute(f"DELETE FROM {table} WHERE row_id = ?", [row.row_id])  # noqa: S608
+    rows.drop_computed(cursor, row.row_id)
     return version
 
 

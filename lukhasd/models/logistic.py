@@ -33,6 +33,12 @@ class Logistic(msgspec.Struct, frozen=True):
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))))
 
 
+def softmax(logits: Floats) -> Floats:
+    """Over the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
 def fit(features: Floats, outcomes: Floats, *, counts: Floats | None = None, ridge: float = RIDGE) -> Logistic:
     """Maximum likelihood by Newton's method (iteratively reweighted least squares), on standardised features. `counts`
     says for how many each row stands."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lukhas_sdk.contract.analysis import QueryType
 from lukhasd.models.embedder import Embedder, EmbedderError
+from lukhasd.models.logistic import softmax
 
 WEIGHTS = "query_guess.json"
 SURE = 0.5
@@ -53,9 +54,3 @@ class Guesser:
 def features(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """[queries, dimensions + 1]"""
     return np.column_stack([vectors.astype(np.float64) * SCALE, np.ones(len(vectors))])
-
-
-def softmax(heights: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = np.exp(heights - heights.max(1, keepdims=True))
-    shares /= shares.sum(1, keepdims=True)
-    return shares

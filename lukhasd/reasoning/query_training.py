@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from lukhas_sdk.contract.analysis import QueryType
 from lukhasd.models.embedder import MiniLmEmbedder
+from lukhasd.models.logistic import softmax
 from lukhasd.reasoning.formulas import Formulas
-from lukhasd.reasoning.query_guess import WEIGHTS, Guesser, Weights, features, softmax
+from lukhasd.reasoning.query_guess import WEIGHTS, Guesser, Weights, features
 from lukhasd.reasoning.query_type import classify
 from lukhasd.reasoning.units import Units
 

@@ -10,6 +10,7 @@ from lukhas_cli.command import Group, command, session_of
 from lukhas_cli.commands.memory.app import app
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import truth as contract
 
 EXAMPLES = """lukhas memory conflicts
@@ -78,10 +79,9 @@ def _show_list(screen: Screen, answer: contract.ConflictListResponse) -> None:
         _show(screen, each)
         screen.text()
     counts = answer.counts
-    more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
     waiting = f", {answer.unjudged} memories not compared yet" if answer.unjudged else ""
     tally = f"{counts.superseded} superseded, {counts.flagged} flagged, {counts.dismissed} dismissed"
-    screen.text(f"{tally}, {counts.undone} undone{waiting}{more}", style="dim")
+    screen.text(f"{tally}, {counts.undone} undone{waiting}{more(answer.next_cursor)}", style="dim")
 
 
 def _show(screen: Screen, conflict: contract.Conflict) -> None:

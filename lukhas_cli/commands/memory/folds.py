@@ -10,6 +10,7 @@ from lukhas_cli.command import command, session_of
 from lukhas_cli.commands.memory.app import app
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.screen import Screen
+from lukhas_cli.render.text import more
 from lukhas_sdk.contract import folds as contract
 
 
@@ -59,10 +60,8 @@ def _show_list(screen: Screen, answer: contract.FoldListResponse) -> None:
     if rows:
         screen.table(["id", "date", "state", "input"], rows, wide="input", clip=True)
     counts = answer.counts
-    more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-    screen.text(
-        f"{counts.active} active, {counts.archived} archived, {counts.quarantined} quarantined{more}", style="dim"
-    )
+    tally = f"{counts.active} active, {counts.archived} archived, {counts.quarantined} quarantined"
+    screen.text(f"{tally}{more(answer.next_cursor)}", style="dim")
 
 
 def _show(screen: Screen, fold: contract.Fold) -> None:

@@ -13,7 +13,7 @@ from lukhas_cli.inputs import ask
 from lukhas_cli.outcome import Outcome
 from lukhas_cli.render.memories import show_stored, stored_exit
 from lukhas_cli.render.screen import Screen
-from lukhas_cli.render.text import one_line
+from lukhas_cli.render.text import more, one_line
 from lukhas_sdk.contract import quarantine as contract
 from lukhas_sdk.errors import ValidationError
 
@@ -98,8 +98,7 @@ def _show_list(screen: Screen, answer: contract.QuarantineListResponse) -> None:
     for each in answer.entries:
         screen.text(f"{each.quarantine_id}  {each.created_at:%Y-%m-%d}  {_rules(each)}", style="yellow")
         screen.text(f"    {one_line(each.text[:200])}")
-    more = f"; go on with --cursor {answer.next_cursor}" if answer.next_cursor else ""
-    screen.text(f"{len(answer.entries)} of {answer.total_count} entries{more}", style="dim")
+    screen.text(f"{len(answer.entries)} of {answer.total_count} entries{more(answer.next_cursor)}", style="dim")
 
 
 def _show(screen: Screen, entry: contract.Quarantined) -> None:

@@ -22,6 +22,7 @@ from lukhasd.guardian.classifiers.ngrams import NgramModel
 from lukhasd.guardian.classifiers.windows import windows
 from lukhasd.guardian.findings import Quoted, Subject
 from lukhasd.guardian.normalise import View, normalise
+from lukhasd.models.logistic import softmax
 
 HARM, TOXICITY, JAILBREAK, INJECTION = "harm", "toxicity", "jailbreak", "injection"
 CONVERSATION = frozenset({"user_input", "response_generation", "message"})
@@ -316,12 +317,6 @@ def pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
         step = -(-len(parts) // MAX_PIECES)
         parts = [(parts[at][0], parts[min(at + step, len(parts)) - 1][1]) for at in range(0, len(parts), step)]
     return parts
-
-
-def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers: NDArray[np.float64] = np.exp(values - values.max())
-    shares: NDArray[np.float64] = powers / powers.sum()
-    return shares
 
 
 def packaged() -> Traversable:
