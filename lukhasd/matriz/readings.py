@@ -2,7 +2,7 @@
 
 The vector of a sentence of a long memory and what the guardian's classifier computes of each quotation are most of what
 an answer without a language model costs. Both hang on the sentence alone. What was not read yet is computed when it is
-needed.
+needed. What was read, and the rows themselves, are then brought into working memory, as far as there is room.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -71,6 +71,8 @@ class ReadingStore:
         self._kept: OrderedDict[tuple[int, int], dict[int, Reading]] = OrderedDict()
         """By row and its sequence, which goes up when the row changes."""
         self._kept_sentences = 0
+        self._filled_to: int | None = None
+        """The oldest row that was brought into working memory; None: none was yet."""
         self._changed_s = monotonic()
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -97,26 +99,32 @@ class ReadingStore:
     async def find(self, owner: str, memory_ids: Sequence[str]) -> Readings:
         """What was read of those that the owner has."""
         wanted = {(row.row_id, row.sequence) for row in await self._core.kept.find_all(owner, memory_ids)}
-        missing = wanted - self._kept.keys()
+        missing = [row for row in wanted if row not in self._kept]
         if missing:
-            numbers = ", ".join(str(row_id) for row_id, _ in missing)
-            sql = f"SELECT row_id, digest, vector, logits FROM memory_readings WHERE row_id IN ({numbers})"  # noqa: S608
-            read = await self._core.database.read(lambda cursor: cursor.execute(sql).fetchall())
-            by_row: dict[int, dict[int, Reading]] = {}
-            for row_id, name, vector, logits in read:
-                reading = Reading(None if vector is None else _floats(vector), _floats(logits))
-                by_row.setdefault(row_id, {})[name] = reading
-            self._keep_found({row: by_row[row[0]] for row in missing if row[0] in by_row})
+            self._keep_found(await self._fetch(missing))
         found: dict[int, Reading] = {}
-        for row in wanted & self._kept.keys():
-            self._kept.move_to_end(row)
-            found |= self._kept[row]
+        for row in wanted:
+            if row in self._kept:
+                self._kept.move_to_end(row)
+                found |= self._kept[row]
         return found
 
-    def _keep_found(self, new: Mapping[tuple[int, int], dict[int, Reading]]) -> None:
+    async def _fetch(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], dict[int, Reading]]:
+        numbers = ", ".join(str(row_id) for row_id, _ in wanted)
+        sql = f"SELECT row_id, digest, vector, logits FROM memory_readings WHERE row_id IN ({numbers})"  # noqa: S608
+        read = await self._core.database.read(lambda cursor: cursor.execute(sql).fetchall())
+        by_row: dict[int, dict[int, Reading]] = {}
+        for row_id, name, vector, logits in read:
+            reading = Reading(None if vector is None else _floats(vector), _floats(logits))
+            by_row.setdefault(row_id, {})[name] = reading
+        return {row: by_row[row[0]] for row in wanted if row[0] in by_row}
+
+    def _keep_found(self, new: Mapping[tuple[int, int], dict[int, Reading]], *, beforehand: bool = False) -> None:
+        """What is read `beforehand` makes room first."""
         for row, found in new.items():
             if row not in self._kept:
                 self._kept[row] = found
+                self._kept.move_to_end(row, last=not beforehand)
                 self._kept_sentences += len(found)
         while self._kept_sentences > SENTENCES_KEPT:
             _, oldest = self._kept.popitem(last=False)
@@ -128,7 +136,24 @@ class ReadingStore:
         if found:
             read = [(row, await asyncio.to_thread(self._read, row)) for row in found]
             await self._core.database.write(partial(_save, read=read))
+            self._keep_found({(row.row_id, row.sequence): dict(each) for row, each in read}, beforehand=True)
+            await self._core.kept.fetch([row.row_id for row in found], beforehand=True)
         return bool(found)
+
+    async def fill_next(self) -> bool:
+        """Brings the next memories, the newest first, and what was read of them into working memory; whether there
+        were any, and room for them."""
+        kept = self._core.kept
+        if kept.is_full or self._kept_sentences >= SENTENCES_KEPT:
+            return False
+        numbers = await self._core.database.read(partial(_newest, before=self._filled_to))
+        if numbers:
+            self._filled_to = numbers[-1]
+            rows = await kept.fetch(numbers, beforehand=True)
+            new = [key for row in rows.values() if (key := (row.row_id, row.sequence)) not in self._kept]
+            if new:
+                self._keep_found(await self._fetch(new), beforehand=True)
+        return bool(numbers)
 
     def _change(self) -> None:
         self._changed_s = monotonic()
@@ -145,7 +170,7 @@ class ReadingStore:
                     if left_s > 0:
                         await asyncio.sleep(left_s)
                     else:
-                        more = await self.read_next()
+                        more = await self.read_next() or await self.fill_next()
             except Exception:
                 LOG.exception("sentences cannot be read beforehand")
                 self._woken.set()
@@ -186,6 +211,12 @@ def _floats(raw: bytes) -> Floats:
 
 def _made_by(cursor: Cursor) -> str:
     return str(cursor.execute("SELECT made_by FROM memory_read").fetchall()[0][0])
+
+
+def _newest(cursor: Cursor, *, before: int | None) -> list[int]:
+    """Row numbers under that one, the newest first."""
+    sql = "SELECT row_id FROM memories WHERE row_id < ? ORDER BY row_id DESC LIMIT ?"
+    return [number for (number,) in cursor.execute(sql, [2**62 if before is None else before, BATCH]).fetchall()]
 
 
 def _begin_anew(cursor: Cursor, *, made_by: str) -> None:

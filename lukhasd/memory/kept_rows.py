@@ -1,4 +1,7 @@
-"""The rows of memories that were read last, in working memory: an answer reads each of its memories several times."""
+"""The rows of memories that were read last, in working memory: an answer reads each of its memories several times.
+
+Where there is room, the newest are read into it beforehand.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ class KeptRows:
         self._chars = 0
         self._drops = 0
 
-    async def fetch(self, numbers: Iterable[int]) -> dict[int, MemoryRow]:
-        """By row number, in no order; one that is gone is missing."""
+    async def fetch(self, numbers: Iterable[int], *, beforehand: bool = False) -> dict[int, MemoryRow]:
+        """By row number, in no order; one that is gone is missing. What is read `beforehand` makes room first."""
         found, missing = {}, []
         for number in dict.fromkeys(numbers):
             row = self._rows.get(number)
@@ -34,13 +37,18 @@ class KeptRows:
                 missing.append(number)
             else:
                 found[number] = row
-                self._rows.move_to_end(number)
+                if not beforehand:
+                    self._rows.move_to_end(number)
         if missing:
             before = self._drops
             read = await self._database.read(lambda cursor: rows.fetch(cursor, missing))
-            self._keep(read.values(), before)
+            self._keep(read.values(), before, beforehand=beforehand)
             found.update(read)
         return found
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._rows) >= ROWS_KEPT or self._chars >= CHARS_KEPT
 
     async def find_all(self, owner: str, memory_ids: Sequence[str]) -> list[MemoryRow]:
         """Those that the owner has, in no order."""
@@ -61,7 +69,7 @@ class KeptRows:
             if row is not None:
                 self._leave(row)
 
-    def _keep(self, read: Iterable[MemoryRow], before: int) -> None:
+    def _keep(self, read: Iterable[MemoryRow], before: int, *, beforehand: bool = False) -> None:
         """Unless something was dropped while they were read: they may be from before that change."""
         if self._drops != before:
             return
@@ -70,6 +78,8 @@ class KeptRows:
                 self._rows[row.row_id] = row
                 self._numbers[row.owner, row.memory_id] = row.row_id
                 self._chars += _chars(row)
+                if beforehand:
+                    self._rows.move_to_end(row.row_id, last=False)
         while len(self._rows) > ROWS_KEPT or self._chars > CHARS_KEPT:
             _, oldest = self._rows.popitem(last=False)
             self._leave(oldest)

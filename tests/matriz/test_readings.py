@@ -16,6 +16,8 @@ from lukhasd.identity.caller import Caller
 from lukhasd.jobs.running import Quiet
 from lukhasd.matriz import readings
 from lukhasd.matriz.readings import ReadingStore, digest
+from lukhasd.memory import kept_rows
+from lukhasd.memory.kept_rows import KeptRows
 from lukhasd.parts import Parts
 
 LONG = (
@@ -132,6 +134,52 @@ async def test_what_was_found_is_kept_within_bounds_until_its_memory_changes(
     await read_all(parts)
     assert list(await store.find(caller.identity_id, [other])) == [digest("The hose leaks.")]
     assert not await store.find(caller.identity_id, [long]), "the oldest made room"
+
+
+async def fill_all(store: ReadingStore) -> None:
+    while await store.fill_next():
+        pass
+
+
+async def test_what_nobody_asked_for_yet_is_brought_into_working_memory(parts: Parts, caller: Caller) -> None:
+    ids = await put(parts, caller, LONG, SHORT)
+    await read_all(parts)
+    core = parts.memory.core
+    core.kept = KeptRows(core.database)  # as after a start
+    store = await ReadingStore.open(core, core.embedder, parts.guardian)
+    await fill_all(store)
+    await parts.database.write(lambda cursor: cursor.execute("DELETE FROM memory_readings"))
+    assert len(await store.find(caller.identity_id, ids)) == 5
+    await parts.memory.helix.edit(caller.identity_id, ids[1], EditRequest(data="Mara planted mint."))
+    assert len(await store.find(caller.identity_id, ids)) == 4, "what was read of it before is not of it now"
+    await parts.memory.delete(caller.identity_id, ids[0])
+    assert await store.find(caller.identity_id, ids) == {}
+
+
+async def test_a_new_memory_that_was_read_is_in_working_memory(parts: Parts, caller: Caller) -> None:
+    (long,) = await put(parts, caller, LONG)
+    await read_all(parts)
+    await parts.database.write(lambda cursor: cursor.execute("DELETE FROM memory_readings"))
+    assert len(await parts.pipeline.readings.find(caller.identity_id, [long])) == 4
+
+
+async def test_what_nobody_asked_for_takes_nobodys_place(
+    parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await put(parts, caller, SHORT, "The hose leaks.", "The gate squeaks.")
+    await read_all(parts)
+    core = parts.memory.core
+    core.kept = KeptRows(core.database)
+    store = await ReadingStore.open(core, core.embedder, parts.guardian)
+    monkeypatch.setattr(readings, "SENTENCES_KEPT", 2)
+    monkeypatch.setattr(kept_rows, "ROWS_KEPT", 2)
+    assert list(await store.find(caller.identity_id, ids[:1])) == [digest(SHORT)]
+    await fill_all(store)
+    await parts.database.write(lambda cursor: cursor.execute("DELETE FROM memory_readings"))
+    assert list(await store.find(caller.identity_id, ids[:1])) == [digest(SHORT)]
+    kept = [row.memory_id for row in vars(core.kept)["_rows"].values()]
+    assert len(kept) == 2
+    assert kept[-1] == ids[0], "the one asked for leaves last"
 
 
 async def test_nothing_is_read_while_somebody_waits(
