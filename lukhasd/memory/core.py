@@ -267,6 +267,12 @@ class Core:
         unit: NDArray[np.float32] = total / max(float(np.linalg.norm(total)), 1e-12)
         return unit
 
+    def cosines(self, query: str, row_ids: Sequence[int]) -> dict[int, float]:
+        """Of those of the rows that have vectors; none while the embedder is out of order. Blocks."""
+        meaning = self.meaning
+        vector = self.embed_query(query, meaning.embedder)
+        return {} if vector is None else meaning.index.score(vector, np.array(row_ids, dtype=np.int64))
+
     async def find(self, owner: str, memory_id: str) -> rows.MemoryRow:
         """NotFound where the owner has no such memory."""
         row = await self.database.read(lambda cursor: rows.find(cursor, owner, memory_id))

@@ -179,6 +179,15 @@ class MemoryStore:
         means = await self.core.run(self.core.ranker.means, [row.row_id for row in found])
         return {row.memory_id: means[row.row_id] for row in found if row.row_id in means}
 
+    async def cosines(self, owner: str, query: str, memory_ids: Sequence[str]) -> dict[str, float]:
+        """Of those that the owner has with the query, as a search gives them where they are calibrated: one that is
+        pending is missing, and all of them by another embedder."""
+        if not memory_ids or not self.core.is_calibrated:
+            return {}
+        found = await self.core.kept.find_all(owner, memory_ids)
+        cosines = await self.core.run(self.core.cosines, query, [row.row_id for row in found])
+        return {row.memory_id: cosines[row.row_id] for row in found if row.row_id in cosines}
+
     def pending_vectors(self) -> int:
         """Memories of all owners that are found by their words only, so far, or that another embedder still lacks."""
         coming = self.core.upkeep.coming

@@ -14,7 +14,7 @@ import pytest
 
 from lukhas_sdk.contract.base import Tier
 from lukhas_sdk.contract.matriz import STAGES, ProcessRequest, ProcessResponse
-from lukhas_sdk.contract.memory import ListParams, MemoryContent, StoreRequest
+from lukhas_sdk.contract.memory import ListParams, MemoryContent, StoreRequest, WhyRequest
 from lukhas_sdk.contract.models import ModelUseRequest
 from lukhas_sdk.contract.quarantine import QuarantineListParams
 from lukhas_sdk.errors import (
@@ -27,6 +27,8 @@ from lukhas_sdk.errors import (
 )
 from lukhasd.constellation.stars import Stars
 from lukhasd.identity.caller import Caller
+from lukhasd.matriz.stages.memory import recollect
+from lukhasd.memory.folds import FoldStore
 from lukhasd.parts import Parts
 
 NOTES = (
@@ -104,7 +106,14 @@ async def test_a_hop_reaches_what_shares_a_concept(parts: Parts, caller: Caller)
 
     assert "followed links" not in await attended(1)
     assert "followed links" in await attended(2)
-    assert linked.memory_id
+    found = await recollect(
+        "When do zebra finches sing?", owner=caller.identity_id, depth=2, previous=None, memory=parts.memory,
+        folds=FoldStore(parts.database),
+    )  # fmt: skip
+    by_hop = {one.memory.memory_id: one for one in found.candidates if one.hop == 1}
+    assert linked.memory_id in by_hop
+    why = await parts.memory.why(caller.identity_id, WhyRequest(linked.memory_id, "When do zebra finches sing?"))
+    assert by_hop[linked.memory_id].cosine == pytest.approx(why.cosine, abs=1e-6), "as the search would measure it"
 
 
 async def test_a_follow_up_leans_on_the_session(parts: Parts, caller: Caller) -> None:

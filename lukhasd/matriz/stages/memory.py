@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from lukhas_sdk.contract.base import Reasons
 from lukhas_sdk.contract.memory import Memory, SearchRequest
@@ -31,7 +32,8 @@ LEANS_ON_BEFORE = re.compile(
 
 @dataclass(frozen=True)
 class Candidate:
-    """`relevance` in [0, 1]; a linked memory has half its seed's at each hop. `hop` 0 was found by the search."""
+    """`relevance` in [0, 1]; a linked memory has half its seed's at each hop. `hop` 0 was found by the search. `cosine`
+    is None while it is pending, and by another embedder than the packaged."""
 
     memory: Memory
     relevance: float
@@ -77,10 +79,12 @@ async def recollect(
     }
     if adapt is not None:
         depth = adapt(list(candidates.values()))
+    asked = found.reading.text if found.reading is not None else query
+    add = partial(_add, candidates, asked, owner=owner, memory=memory)
     for hop in range(1, depth):
-        await _follow_links(candidates, owner=owner, hop=hop, memory=memory, folds=folds)
+        await add(await _linked(candidates, owner=owner, hop=hop, memory=memory, folds=folds), hop=hop)
     if previous:
-        await _add(candidates, dict.fromkeys(previous.cited, HOP_DISCOUNT), owner=owner, hop=1, memory=memory)
+        await add(dict.fromkeys(previous.cited, HOP_DISCOUNT), hop=1)
     for candidate in candidates.values():
         refuse_drifted(candidate.memory)
     linked = sum(candidate.hop > 0 for candidate in candidates.values())
@@ -99,9 +103,10 @@ def follow_up(text: str, previous: Interaction | None) -> str:
     return f"{previous.input} {text}"
 
 
-async def _follow_links(
+async def _linked(
     candidates: dict[str, Candidate], *, owner: str, hop: int, memory: MemoryStore, folds: FoldStore
-) -> None:
+) -> dict[str, float]:
+    """What is linked to the candidates of the hop before, with its relevance."""
     frontier = [candidate for candidate in candidates.values() if candidate.hop == hop - 1]
     seeds = sorted(frontier, key=lambda candidate: -candidate.relevance)[:HOP_SEEDS]
     companions = await folds.companions(owner, [seed.memory.memory_id for seed in seeds])
@@ -111,7 +116,7 @@ async def _follow_links(
         ids += await _sharing_concepts(seed.memory, owner=owner, memory=memory)
         for memory_id in ids:
             linked[memory_id] = max(linked.get(memory_id, 0.0), seed.relevance * HOP_DISCOUNT)
-    await _add(candidates, linked, owner=owner, hop=hop, memory=memory)
+    return linked
 
 
 async def _sharing_concepts(seed: Memory, *, owner: str, memory: MemoryStore) -> list[str]:
@@ -132,11 +137,19 @@ def _concepts(memory: Memory) -> frozenset[str]:
 
 
 async def _add(
-    candidates: dict[str, Candidate], linked: dict[str, float], *, owner: str, hop: int, memory: MemoryStore
+    candidates: dict[str, Candidate],
+    query: str,
+    linked: dict[str, float],
+    *,
+    owner: str,
+    hop: int,
+    memory: MemoryStore,
 ) -> None:
+    """Those of `linked`, given with their relevance, that are not among the candidates yet."""
     new = [memory_id for memory_id in linked if memory_id not in candidates]
+    cosines = await memory.cosines(owner, query, new)
     for memory_id, found in (await memory.get_many(owner, new, with_accesses=False)).items():
-        candidates[memory_id] = Candidate(found, linked[memory_id], None, hop)
+        candidates[memory_id] = Candidate(found, linked[memory_id], cosines.get(memory_id), hop)
 
 
 def refuse_drifted(memory: Memory) -> None:
