@@ -28,7 +28,7 @@ from lukhasd.memory.text_index import TextIndex
 from lukhasd.memory.traits import TRAIT_ROWS, Traits, read_traits
 from lukhasd.memory.vector_index import VectorIndex
 from lukhasd.memory.vector_keeper import VectorKeeper
-from lukhasd.memory.words import Analyser
+from lukhasd.memory.words import Analyser, forget_texts
 from lukhasd.models.embedder import Embedder, EmbedderError
 from lukhasd.records.metrics import Metrics
 
@@ -179,6 +179,8 @@ class Core:
         self._last_sequence += at_most
         result, changed = await self.database.write(lambda cursor: work(cursor, Numbers(row, sequence, at_most)))
         self.kept.drop([*changed.rewritten, *changed.touched, *changed.erased])
+        if changed.rewritten or changed.erased:
+            forget_texts()
         await self.publish_changed(changed)
         return result
 

@@ -5,10 +5,9 @@ Written out here because the usual library brings a hub client and 35 MB; a test
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 
 LONGEST_WORD = 100
 """Characters; a longer word is one unknown token, as in the original."""
@@ -68,11 +67,13 @@ class WordPiece:
         self._unknown = self._ids["[UNK]"]
         self._clean = _Clean()
         self._fold = _Fold()
+        self._both = {code: chr(code).translate(self._clean).translate(self._fold) for code in range(128)}
+        """Of ASCII, which decomposes to itself."""
         self._pieces = lru_cache(WORDS_REMEMBERED)(self._split_word)
 
     def encode(self, text: str) -> list[int]:
         """Token numbers of `text`, without the start and end marks."""
-        return [token for word in self.words(text) for token in self._pieces(word)]
+        return [*chain.from_iterable(map(self._pieces, self.words(text)))]
 
     def encode_until(self, text: str, limit: int) -> list[int]:
         """The first `limit` tokens of `text`."""
@@ -83,9 +84,12 @@ class WordPiece:
                 break
         return tokens[:limit]
 
-    def words(self, text: str) -> Iterator[str]:
-        decomposed = unicodedata.normalize("NFD", text.translate(self._clean))
-        return (match[0] for match in re.finditer(r"[^ ]+", decomposed.translate(self._fold)))
+    def words(self, text: str) -> list[str]:
+        if text.isascii():
+            folded = text.translate(self._both)
+        else:
+            folded = unicodedata.normalize("NFD", text.translate(self._clean)).translate(self._fold)
+        return [word for word in folded.split(" ") if word]
 
     def _split_word(self, word: str) -> tuple[int, ...]:
         if len(word) > LONGEST_WORD:

@@ -11,7 +11,7 @@ import pytest
 from lukhas_sdk.contract.helix import EditRequest
 from lukhas_sdk.contract.memory import SearchRequest
 from lukhasd.database import Database
-from lukhasd.memory import MemoryStore, kept_rows, rows
+from lukhasd.memory import MemoryStore, kept_rows, rows, words
 from lukhasd.memory.kept_rows import KeptRows
 
 SPARE = "The spare key is under the blue pot."
@@ -46,6 +46,15 @@ async def test_what_is_erased_is_kept_nowhere(store: MemoryStore, make_memory: C
     assert await store.get_many("ada", [memory_id]) == {}
     assert (await store.search("ada", SearchRequest(query="spare key"))).results == []
     assert SPARE not in str(vars(store.core.kept))
+
+
+async def test_no_words_of_what_is_erased_are_kept(store: MemoryStore, make_memory: Callable[..., Any]) -> None:
+    memory_id = await put(store, make_memory(SPARE))
+    await store.search("ada", SearchRequest(query="blue pot"))
+    _, stemming, _ = words._analysers()
+    assert stemming.kept > 0
+    await store.delete("ada", memory_id)
+    assert stemming.kept == 0
 
 
 async def test_nobody_gets_another_owners_row(store: MemoryStore, make_memory: Callable[..., Any]) -> None:
