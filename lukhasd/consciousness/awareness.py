@@ -28,6 +28,8 @@ TOLD_FROM = 0.05
 """A change of the level that is told."""
 TICK_S = 5.0
 """How often idle time is looked at, until the level is too low to change by that much."""
+TOGETHER_S = 0.05
+"""What happens within it is looked at once: an answer has six stages in less."""
 STARS_KEPT_S = 30.0
 FIRST_LOOK_S = 5.0
 """At most so long after the start the stars are tried for the first time: that takes most of a second of a processor,
@@ -256,6 +258,7 @@ class AwarenessKeeper:
                     await self._stirred.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(TOGETHER_S)
 
     def _tell(self, owner: str, mind: Mind, stars: StarListResponse) -> float:
         now = self._measure(mind, stars)

@@ -52,13 +52,19 @@ async def test_a_dangling_fold_is_quarantined_and_counted_apart(tmp_path: Path) 
     await asyncio.to_thread(database.close)
 
 
-async def test_the_oldest_beyond_the_limit_are_archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("every", "expected"), [(1, [1, 2, 3, 4, 5, 4, 5, 4, 5, 4]), (2, [1, 2, 3, 4, 4, 5, 4, 5, 4, 5])]
+)
+async def test_the_oldest_beyond_the_limit_are_archived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, expected: list[int]
+) -> None:
     monkeypatch.setattr(folds, "ACTIVE_LIMIT", 5)
     monkeypatch.setattr(folds, "ARCHIVED_TOGETHER", 2)
+    monkeypatch.setattr(folds, "COUNTED_EVERY", every)
     database = await asyncio.to_thread(Database.open, tmp_path / "folds.duckdb")
     store = FoldStore(database)
     active = []
-    for number in range(8):
+    for number in range(len(expected)):
         moment = NOW + timedelta(minutes=number)
         interaction = replace(INTERACTION, interaction_id=f"interaction_{number}", created_at=moment)
         fold = replace(
@@ -67,8 +73,9 @@ async def test_the_oldest_beyond_the_limit_are_archived(tmp_path: Path, monkeypa
         assert await store.save(interaction, fold) == "active"
         active.append((await store.list("ada", FoldListParams())).counts.active)
     rows = await database.read(lambda cursor: cursor.execute("SELECT fold_id, state FROM folds ORDER BY 1").fetchall())
-    assert rows == [(f"fold_{number}", "archived" if number < 4 else "active") for number in range(8)]
-    assert active == [1, 2, 3, 4, 5, 4, 5, 4]
+    archived = len(expected) - expected[-1]
+    assert rows == [(f"fold_{number}", "archived" if number < archived else "active") for number in range(len(rows))]
+    assert active == expected
     await asyncio.to_thread(database.close)
 
 
@@ -130,6 +137,7 @@ async def test_folds_are_listed_by_page_searched_and_never_anothers(
 ) -> None:
     monkeypatch.setattr(folds, "ACTIVE_LIMIT", 3)
     monkeypatch.setattr(folds, "ARCHIVED_TOGETHER", 1)
+    monkeypatch.setattr(folds, "COUNTED_EVERY", 1)
     database, store = await opened(tmp_path)
     for number in range(5):
         await save(store, number)
