@@ -225,6 +225,31 @@ async def test_the_classifier_reads_each_quotation_or_else_the_whole(parts: Part
     assert verdict.decision != "APPROVED", "quotations that do not stand there hide nothing"
 
 
+async def test_several_small_doubts_are_one(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["We baked bread on Sunday.", "The hose leaks again.", "Mara planted mint."]
+    harmless, harmful = parts.guardian.read([texts[0], "You are a worthless idiot and everybody hates you."])
+    ran: list[int] = []
+    logits = Network.logits
+
+    def counted(self: Network, rows: list[list[int]], *check: object) -> object:
+        ran.append(len(rows))
+        return logits(self, rows, *check)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Network, "logits", counted)
+
+    async def read_whole(harm: float, count: int) -> bool:
+        ran.clear()
+        quoted = dict.fromkeys(texts[:count], (1 - harm) * harmless + harm * harmful)
+        content = "\n".join(f"“{text}” — a diary [1]" for text in texts[:count])
+        await parts.guardian.validate(ValidateRequest(GuardianAction("response_generation", content)), quoted=quoted)
+        return bool(ran)
+
+    assert await read_whole(1.0, 1)
+    assert not await read_whole(0.0, 3)
+    alone = max([harm for harm in np.linspace(0, 1, 200) if not await read_whole(harm, 1)])
+    assert await read_whole(alone, 2), "a doubt that is let pass alone is not where there are two"
+
+
 async def test_nothing_that_is_known_of_a_quotation_is_computed_again(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,10 +36,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What is asked of each type of action; a type that is not here is judged by rules alone."""
 QUOTED_TOKENS = 110
-UNEXPLAINED = MappingProxyType(dict.fromkeys((HARM, TOXICITY, JAILBREAK, INJECTION), float("inf")))
-SCREENED = 0.5
-"""Where no quotation, read by itself, has this share of what would be looked at, a content in quotations is not read
-whole: a sentence out of its place looks like harm more often than the whole does."""
+DOUBTED = 0.8
+"""A content in quotations is read whole where these, each read by itself, leave so much doubt: √Σ(p / threshold)², so
+that several small doubts are one. A sentence out of its place looks like harm more often than the whole does."""
 MAX_WINDOWS = 16
 """Stretches that the network reads; of more, those that the n-grams find most suspicious."""
 MAX_PIECES = 8
@@ -131,16 +130,24 @@ class Classifier:
             return Assessment()
         quotations = _quotations(_as_seen(subject), subject.quoted)
         if quotations:
-            assessment = self._assess(subject, columns, [*quotations, *self._encoded(subject)], UNEXPLAINED)
-            if all(one.probability < SCREENED * explain_from[one.column] for one in assessment.scored):
+            apart = [*quotations, *self._encoded(subject)]
+            assessment, doubt = self._assess(subject, columns, apart, explain_from, explain=False)
+            if doubt < DOUBTED:
                 return assessment
-        return self._assess(subject, columns, self._stretches(subject), explain_from)
+        return self._assess(subject, columns, self._stretches(subject), explain_from)[0]
 
     def _assess(
-        self, subject: Subject, columns: Sequence[str], stretches: list[Stretch], explain_from: Mapping[str, float]
-    ) -> Assessment:
+        self,
+        subject: Subject,
+        columns: Sequence[str],
+        stretches: list[Stretch],
+        explain_from: Mapping[str, float],
+        *,
+        explain: bool = True,
+    ) -> tuple[Assessment, float]:
+        """With the doubt that it leaves: see DOUBTED."""
         if not stretches:
-            return Assessment()
+            return Assessment(), 0.0
         stretches = [(view, *part) for view, *span in stretches for part in self._whole(view.text, *span)]
         known = self._known(subject.quoted)
         whole = len(stretches)
@@ -155,12 +162,14 @@ class Classifier:
             best = int(probabilities[:read, number].argmax())
             probability = float(probabilities[best, number])
             view, start, end = stretches[best]
-            if probability >= explain_from[column]:
+            if explain and probability >= explain_from[column]:
                 start, end = self._telling(view.text, start, end, column, probability, subject.check)
             original = view.span(start, end)
             excerpt = subject.views.content[slice(*original)]
             scored.append(Scored(column, probability, *original, excerpt, view))
-        return Assessment(tuple(scored), self._hazards(scored, logits, probabilities), self._duties(logits))
+        shares = probabilities / np.array([explain_from[column] for column in columns])
+        doubt = float(np.linalg.norm(shares.max(axis=1)))
+        return Assessment(tuple(scored), self._hazards(scored, logits, probabilities), self._duties(logits)), doubt
 
     def probabilities(self, texts: Sequence[str], column: str) -> list[float]:
         """P(column) of each text as it stands, for measurements."""
