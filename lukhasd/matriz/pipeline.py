@@ -125,6 +125,7 @@ class Pipeline:
     ) -> ProcessResponse:
         started, adaptation = perf_counter(), trace.adaptation
         pillars = await self._pillars(request.constellation_config)
+        settled = self._memory.core.settled()
         previous = await self.previous(caller, request)
         options = request.pipeline_options
         judging = asyncio.ensure_future(risk.judge_input(caller, request, guardian=self._guardian))
@@ -180,6 +181,7 @@ class Pipeline:
                 valence=await feeling,
                 memory=self._memory,
                 folds=self._folds,
+                settled=settled,
             ),
         )
         duration_ms = (perf_counter() - started) * 1000
@@ -268,13 +270,13 @@ class Pipeline:
     ) -> attention.Focus:
         """`focus_share`: what the request's attention_focus takes of the relevance."""
         candidates = recollection.candidates
-        vectors = await self._memory.vectors(caller.identity_id, [one.memory.memory_id for one in candidates])
         options = request.pipeline_options
-        return await asyncio.to_thread(
+        return await self._memory.with_vectors(
+            caller.identity_id,
+            [one.memory.memory_id for one in candidates],
             partial(
                 attention.attend,
                 candidates,
-                vectors,
                 embedder=self._memory.core.meaning.embedder,
                 focus=options.attention_focus,
                 focus_share=focus_share,
@@ -282,7 +284,7 @@ class Pipeline:
                 budget_tokens=adaptation.context_tokens(self._settings.context_tokens),
                 query=recollection.query,
                 analyser=self._thinker.analyser,
-            )
+            ),
         )
 
     async def previous(self, caller: Caller, request: ProcessRequest) -> Interaction | None:

@@ -104,6 +104,8 @@ class Core:
         self._folder = folder
         self._choosing = asyncio.Lock()
         self._last_row, self._last_sequence = last_numbers
+        self._changes = 0
+        self._unsettled = 0
         self._unfinished: set[asyncio.Task[object]] = set()
         self.rewritten = asyncio.Event()
         """Set when a memory says something else: its drift may not have been measured."""
@@ -177,12 +179,23 @@ class Core:
         row, sequence = self._last_row + 1, self._last_sequence + 1
         self._last_row += at_most
         self._last_sequence += at_most
-        result, changed = await self.database.write(lambda cursor: work(cursor, Numbers(row, sequence, at_most)))
+        self._changes += 1
+        self._unsettled += 1  # for good where the caller goes away: what was begun may still be done
+        try:
+            result, changed = await self.database.write(lambda cursor: work(cursor, Numbers(row, sequence, at_most)))
+        except Exception:
+            self._unsettled -= 1
+            raise
         self.kept.drop([*changed.rewritten, *changed.touched, *changed.erased])
+        self._unsettled -= 1
         if changed.rewritten or changed.erased:
             forget_texts()
         await self.publish_changed(changed)
         return result
+
+    def settled(self) -> int | None:
+        """The same number later says that whatever was there is there still; None while something changes."""
+        return None if self._unsettled else self._changes
 
     async def publish_new(self, stored: Sequence[rows.NumberedItem]) -> None:
         def add() -> None:

@@ -104,12 +104,14 @@ class FoldStore:
         self._database = database
         self._saved: Counter[str] = Counter()
 
-    async def save(self, interaction: Interaction, fold: Fold) -> str:
+    async def save(self, interaction: Interaction, fold: Fold, *, parents_stand: bool = False) -> str:
         """Writes both, or neither. The fold of the interaction before it becomes a parent too. Gives the fold's state:
-        active, or quarantined where it is not well formed."""
+        active, or quarantined where it is not well formed. `parents_stand`: what it names is known to be there."""
         counts = self._saved[fold.owner] % COUNTED_EVERY == 0
         self._saved[fold.owner] += 1
-        return await self._database.write(lambda cursor: _save(cursor, interaction, fold, counts=counts))
+        return await self._database.write(
+            lambda cursor: _save(cursor, interaction, fold, parents_stand=parents_stand, counts=counts)
+        )
 
     async def get(self, owner: str, interaction_id: str) -> Interaction | None:
         return await self._one("interaction_id = ?", [owner, interaction_id])
@@ -199,11 +201,12 @@ class FoldStore:
         return int(row[0]) if row else 0
 
 
-def _save(cursor: Cursor, interaction: Interaction, fold: Fold, *, counts: bool) -> str:
+def _save(cursor: Cursor, interaction: Interaction, fold: Fold, *, parents_stand: bool, counts: bool) -> str:
     before = _fold_of(cursor, interaction.owner, interaction.previous_id)
     if before is not None and before not in fold.parents:
         fold = replace(fold, parents=(*fold.parents, before))
-    known = _known(cursor, interaction.owner, {*fold.parents, *interaction.cited})
+    named = frozenset({*fold.parents, *interaction.cited})
+    known = named if parents_stand else _known(cursor, interaction.owner, named)
     forgotten = _forgotten(cursor, interaction.owner, frozenset(interaction.cited) - known)
     if forgotten:  # between the answer and now
         cited = tuple(name for name in interaction.cited if name not in forgotten)

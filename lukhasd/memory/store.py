@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ from lukhasd.memory.saved import Saved
 from lukhasd.memory.search import Search, at_time
 from lukhasd.models.embedder import Embedder
 from lukhasd.records.metrics import Metrics
+
+Result = TypeVar("Result")
 
 RELATED = 5
 TAGS_COUNTED = 50
@@ -175,9 +178,19 @@ class MemoryStore:
 
     async def vectors(self, owner: str, memory_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Of length 1: the mean of a memory's chunks. One that is pending is missing."""
+        return await self.with_vectors(owner, memory_ids, dict)
+
+    async def with_vectors(
+        self, owner: str, memory_ids: Sequence[str], work: Callable[[dict[str, NDArray[np.float32]]], Result]
+    ) -> Result:
+        """`work`, on one of memory's own threads, with their `vectors`."""
         found = await self.core.kept.find_all(owner, memory_ids)
-        means = await self.core.run(self.core.ranker.means, [row.row_id for row in found])
-        return {row.memory_id: means[row.row_id] for row in found if row.row_id in means}
+
+        def run() -> Result:
+            means = self.core.ranker.means([row.row_id for row in found])
+            return work({row.memory_id: means[row.row_id] for row in found if row.row_id in means})
+
+        return await self.core.run(run)
 
     async def cosines(self, owner: str, query: str, memory_ids: Sequence[str]) -> dict[str, float]:
         """Of those that the owner has with the query, as a search gives them where they are calibrated: one that is

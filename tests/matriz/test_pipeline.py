@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from lukhas_sdk.contract.base import Tier
+from lukhas_sdk.contract.folds import FoldListParams
 from lukhas_sdk.contract.matriz import STAGES, ProcessRequest, ProcessResponse
 from lukhas_sdk.contract.memory import ListParams, MemoryContent, StoreRequest, WhyRequest
 from lukhas_sdk.contract.models import ModelUseRequest
@@ -27,6 +28,7 @@ from lukhas_sdk.errors import (
 )
 from lukhasd.constellation.stars import Stars
 from lukhasd.identity.caller import Caller
+from lukhasd.matriz.pipeline import Pipeline
 from lukhasd.matriz.stages.memory import recollect
 from lukhasd.memory.folds import FoldStore
 from lukhasd.parts import Parts
@@ -419,3 +421,28 @@ async def test_a_true_model_answers_from_notes(parts: Parts, caller: Caller, lla
     answer = await parts.pipeline.process(caller, ask("Where is the spare key?"))
     assert answer.metadata.answer_source == "model"
     assert answer.response
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_fold_names_no_memory_that_went_while_the_answer_was_made(
+    parts: Parts, caller: Caller, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    await fill(parts, caller)
+    owner = caller.identity_id
+    before = await parts.pipeline.process(caller, ask("Where is the spare key?"))
+    cited = before.citations[0].memory_id
+
+    async def meanwhile(self: Pipeline, text: str) -> None:
+        if gone:
+            await parts.memory.delete(owner, cited)
+
+    monkeypatch.setattr(Pipeline, "valence", meanwhile)
+    answer = await parts.pipeline.process(caller, ask("Where is the spare key?"))
+    assert answer.citations[0].memory_id == cited, "it was there when it was looked for"
+    newest, *_ = (await FoldStore(parts.database).list(owner, FoldListParams(state=None))).folds
+    if gone:
+        assert answer.memory_fold_created is None
+        assert newest.interaction_id != answer.metadata.interaction_id
+    else:
+        assert newest.fold_id == answer.memory_fold_created
+        assert cited in newest.parents

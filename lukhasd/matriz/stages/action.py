@@ -42,8 +42,10 @@ async def act(
     valence: float | None,
     memory: MemoryStore,
     folds: FoldStore,
+    settled: int | None = None,
 ) -> Outcome:
-    """`withheld` is why an input that is to be remembered is quarantined instead; `valence` what its words express."""
+    """`withheld` is why an input that is to be remembered is quarantined instead; `valence` what its words express;
+    `settled` is `Core.settled` from before the draft's memories were read."""
     done = ["Gave the response"]
     parents = [used.memory_id for used in draft.used]
     now = datetime.now(UTC)
@@ -82,7 +84,8 @@ async def act(
         valence=valence,
         created_at=now,
     )
-    state = await folds.save(interaction, fold)
+    parents_stand = settled is not None and settled == memory.core.settled()
+    state = await folds.save(interaction, fold, parents_stand=parents_stand)
     memory.answered(caller.identity_id, draft.text)
     done.append(f"folded it with {len(fold.parents)} memories" if state == "active" else "quarantined its fold")
     reasons = {} if draft.answer_probability is not None else {"confidence": UNCALIBRATED}
