@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from lukhas_sdk.contract import folds as contract
@@ -23,6 +24,7 @@ ACTIVE_LIMIT = 1000
 """Folds of one identity that are active at most; older ones are archived, never lost."""
 ARCHIVED_TOGETHER = 50
 """Looking for the oldest costs as much as saving one."""
+COMPANION_FOLDS = 5
 COUNTED_EVERY = 16
 """Folds: counting the active ones costs a sixth of saving one."""
 SESSION_IDLE = timedelta(minutes=30)
@@ -125,23 +127,13 @@ class FoldStore:
         """For each memory, the others that caused the same active folds."""
 
         def run(cursor: Cursor) -> dict[str, list[str]]:
-            found: dict[str, list[str]] = {}
-            for memory_id in memory_ids:
-                rows = cursor.execute(
-                    "SELECT parents FROM folds WHERE owner = ? AND state = 'active'"
-                    " AND json_contains(parents, ?) ORDER BY created_at DESC LIMIT 5",
-                    [owner, json.dumps(memory_id)],
-                ).fetchall()
-                others = dict.fromkeys(
-                    parent
-                    for row in rows
-                    for parent in json.loads(row[0])
-                    if parent != memory_id and not parent.startswith(FOLD_PREFIX)
-                )
-                found[memory_id] = list(others)
-            return found
+            holds = " OR ".join(["contains(parents, ?)"] * len(memory_ids))
+            sql = f"SELECT parents FROM folds WHERE owner = ? AND state = 'active' AND ({holds})"  # noqa: S608
+            rows = cursor.execute(f"{sql} ORDER BY created_at DESC", [owner, *map(json.dumps, memory_ids)]).fetchall()
+            folds = [json.loads(parents) for (parents,) in rows]
+            return {memory_id: _beside(memory_id, folds) for memory_id in memory_ids}
 
-        return await self._database.read(run)
+        return await self._database.read(run) if memory_ids else {}
 
     async def list(self, owner: str, params: contract.FoldListParams) -> contract.FoldListResponse:
         """Newest first."""
@@ -199,6 +191,13 @@ class FoldStore:
     async def _count(self, sql: str, values: Sequence[object]) -> int:
         row = await self._database.read(lambda cursor: cursor.execute(sql, values).fetchone())
         return int(row[0]) if row else 0
+
+
+def _beside(memory_id: str, folds: Sequence[Sequence[str]]) -> list[str]:
+    """The memories named with it by the newest COMPANION_FOLDS of the folds, given as their parents, that name it."""
+    naming = islice((parents for parents in folds if memory_id in parents), COMPANION_FOLDS)
+    others = dict.fromkeys(other for parents in naming for other in parents if other != memory_id)
+    return [other for other in others if not other.startswith(FOLD_PREFIX)]
 
 
 def _save(cursor: Cursor, interaction: Interaction, fold: Fold, *, parents_stand: bool, counts: bool) -> str:

@@ -79,6 +79,21 @@ async def test_the_oldest_beyond_the_limit_are_archived(
     await asyncio.to_thread(database.close)
 
 
+async def test_companions_are_those_of_the_newest_folds_that_name_a_memory(tmp_path: Path) -> None:
+    database, store = await opened(tmp_path)
+    named = [("mem_1", "mem_2"), *((other, "mem_1") for other in ("mem_3", "mem_4", "mem_5", "mem_6", "mem_3"))]
+    for number, parents in enumerate([*named, ("mem_10", "mem_6")]):
+        assert await save(store, number, parents=parents, parents_stand=True) == "active"
+    assert await store.companions("ada", ["mem_1", "mem_10", "mem_2"]) == {
+        "mem_1": ["mem_3", "mem_6", "mem_5", "mem_4"],
+        "mem_10": ["mem_6"],
+        "mem_2": ["mem_1"],
+    }
+    assert await store.companions("bob", ["mem_1"]) == {"mem_1": []}
+    assert await store.companions("ada", []) == {}
+    await asyncio.to_thread(database.close)
+
+
 def test_names_hold_the_day_and_telling_words() -> None:
     name = new_fold_id("Where is the spare key?", NOW)
     assert name.startswith("fold_2026_01_02_spare_key_")
@@ -90,7 +105,7 @@ async def opened(tmp_path: Path) -> tuple[Database, FoldStore]:
     return database, FoldStore(database)
 
 
-async def save(store: FoldStore, number: int, **changes: object) -> str:
+async def save(store: FoldStore, number: int, *, parents_stand: bool = False, **changes: object) -> str:
     """The fold of an interaction that follows the one before it."""
     moment = NOW + timedelta(minutes=number)
     before = f"interaction_{number - 1}" if number else None
@@ -104,7 +119,8 @@ async def save(store: FoldStore, number: int, **changes: object) -> str:
     fold = replace(
         FOLD, fold_id=f"fold_{number}", interaction_id=f"interaction_{number}", parents=(), created_at=moment
     )
-    return await store.save(interaction, replace(fold, **changes))  # type: ignore[arg-type]
+    fold = replace(fold, **changes)  # type: ignore[arg-type]
+    return await store.save(interaction, fold, parents_stand=parents_stand)
 
 
 async def test_the_fold_before_it_is_a_parent_unless_it_was_quarantined(tmp_path: Path) -> None:
